@@ -1,0 +1,1 @@
+"""The nouns of the platform, their wire form and their versions."""
