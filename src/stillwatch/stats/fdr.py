@@ -1,0 +1,99 @@
+"""False-discovery control over many groups, from p-values and from e-values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+def benjamini_hochberg(p: ArrayLike, level: float) -> NDArray[np.bool_]:
+    """Which hypotheses the step-up procedure rejects (Benjamini & Hochberg 1995).
+
+    Holds the false-discovery rate under independence and positive regression dependence.
+
+    Args:
+        p: P-values, shape (G,).
+        level: False-discovery rate inside (0, 1).
+
+    Returns:
+        True where rejected, shape (G,).
+
+    Raises:
+        ValueError: A p-value is outside [0, 1], or the level is outside (0, 1).
+    """
+    return adjusted_benjamini_hochberg(p) <= _checked_level(level)
+
+
+def adjusted_benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
+    """Smallest level at which `benjamini_hochberg` rejects each hypothesis.
+
+    Args:
+        p: P-values, shape (G,).
+
+    Returns:
+        Levels up to 1, shape (G,).
+
+    Raises:
+        ValueError: A p-value is outside [0, 1].
+    """
+    values = np.asarray(p, dtype=np.float64)
+    if values.ndim != 1 or not np.all((values >= 0.0) & (values <= 1.0)):
+        raise ValueError("p-values must be a flat array inside [0, 1]")
+    with np.errstate(divide="ignore"):
+        return np.exp(_log_step_up(np.log(values)))
+
+
+def e_bh(log_e: ArrayLike, level: float) -> NDArray[np.bool_]:
+    """Which hypotheses e-BH rejects: the k largest with e >= G / (level k) (Wang & Ramdas 2022, JRSS-B 84(3)).
+
+    Holds the false-discovery rate under any dependence between the e-values.
+
+    Args:
+        log_e: Log e-values, shape (G,).
+        level: False-discovery rate inside (0, 1).
+
+    Returns:
+        True where rejected, shape (G,).
+
+    Raises:
+        ValueError: A value is not a number, or the level is outside (0, 1).
+    """
+    return adjusted_e_bh(log_e) <= _checked_level(level)
+
+
+def adjusted_e_bh(log_e: ArrayLike) -> NDArray[np.float64]:
+    """Smallest level at which `e_bh` rejects each hypothesis.
+
+    Args:
+        log_e: Log e-values, shape (G,).
+
+    Returns:
+        Levels up to 1, shape (G,); 1 also stands for never. Evidence beyond a double's range gives level 0.
+
+    Raises:
+        ValueError: A value is not a number.
+    """
+    values = np.asarray(log_e, dtype=np.float64)
+    if values.ndim != 1 or np.any(np.isnan(values)):
+        raise ValueError("log e-values must be a flat array of numbers")
+    return np.exp(_log_step_up(-values))
+
+
+def _log_step_up(log_p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log of min over j >= rank of G p_(j) / j, at most 0."""
+    count = log_p.size
+    order = np.argsort(log_p, kind="stable")
+    scaled = log_p[order] + np.log(count / np.arange(1.0, count + 1.0))
+    adjusted = np.empty(count)
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 0.0)
+    return adjusted
+
+
+def _checked_level(level: float) -> float:
+    if not 0.0 < level < 1.0:
+        raise ValueError("the level must lie inside (0, 1)")
+    return level
