@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 def conformal_p(score: ArrayLike, placebo_scores: ArrayLike) -> NDArray[np.float64]:
     """Conformal p-value (1 + #{placebo >= score}) / (m + 1).
 
-    Super-uniform when score and placebos are exchangeable; values that share placebos are positively dependent
-    (arXiv 2104.08279), so Benjamini-Hochberg holds on them. Ties count against the discovery: a placebo equal to the
-    score counts as larger, hence no randomness and never a smaller value than with smoothing.
+    Super-uniform when score and placebos are exchangeable; values that share placebos are positively
+    dependent (arXiv 2104.08279), so Benjamini-Hochberg holds on them. Ties count against the discovery: a
+    placebo equal to the score counts as larger, hence no randomness and never a smaller value than with
+    smoothing.
 
     Args:
         score: Shape (G,) or a scalar; higher speaks more against the null.

@@ -1,7 +1,7 @@
 """Covariance of activity: do the accounts of a group work together, apart, or by turns?
 
-C = Var(sum of the accounts' counts) / sum of their variances over time bins, once the rhythm of the service is removed.
-Independent accounts give about 1, a shared job queue far more, a load balancer far less.
+C = Var(sum of the accounts' counts) / sum of their variances over time bins, once the rhythm of the service
+is removed. Independent accounts give about 1, a shared job queue far more, a load balancer far less.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def covariance_ratios(
 
     Args:
         counts: Exchanges per account and time bin, shape (accounts, bins).
-        groups_index: Rows of `counts` per group, shape (m, k); a negative index is padding of a smaller group.
+        groups_index: Rows of `counts` per group, shape (m, k); a negative index pads a smaller group.
         seasonality: Activity of the whole service per bin, shape (bins,), in any unit; None is a flat rhythm.
 
     Returns:

@@ -1,8 +1,8 @@
-"""E-values in natural logarithms: mixtures against an over-dispersed null, conformal e-values, means and products.
+"""E-values in natural logarithms: over-dispersed mixtures, conformal e-values, means and products.
 
 An e-value is a non-negative statistic whose expectation is at most one under the null, so that a value of
-1000 is a bet that paid a thousandfold (Vovk & Wang 2021, Annals of Statistics 49(3)). Everything here takes and returns
-log e, because a campaign's evidence overflows a double.
+1000 is a bet that paid a thousandfold (Vovk & Wang 2021, Annals of Statistics 49(3)). Everything here takes
+and returns log e, because a campaign's evidence overflows a double.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def log_beta_binomial_pmf(
 ) -> NDArray[np.float64]:
     """Log probability of `hits` among `trials` when each unit draws its own rate from a beta distribution.
 
-    Accurate for any dispersion, also where the usual difference of log-gamma values cancels (1e-3 to infinity).
+    Accurate for any dispersion, also where the usual difference of log-gamma values cancels (1e-3 to
+    infinity).
 
     Args:
         hits: Counts from 0 to `trials`.
@@ -56,16 +57,19 @@ def log_mixture_e(
 ) -> NDArray[np.float64]:
     """Log of the mean likelihood ratio of higher rates against an over-dispersed null.
 
-    e = mean over j of BB(hits; r_j, s) / BB(hits; p0, s), taken over the alternatives r_j above the null mean p0.
-    Which alternatives count depends on the null only, never on the hits, so E[e] is exactly 1 under the given null.
+    e = mean over j of BB(hits; r_j, s) / BB(hits; p0, s), over the alternatives r_j above the null mean p0.
+    Which alternatives count depends on the null only, never on the hits, so E[e] is exactly 1 under the given
+    null.
 
-    The alternatives have the dispersion of the null. Binomial alternatives would be just as valid, but against an
-    over-dispersed null their ratio *falls* once the hits exceed what r_j expects: an account with 100 of 100 hits would
-    look less suspicious than one with 90. With equal dispersion each ratio increases in the hits (monotone likelihood
-    ratio), so more hits are never less evidence. Without over-dispersion both are the same.
+    The alternatives have the dispersion of the null. Binomial alternatives would be just as valid, but
+    against an over-dispersed null their ratio *falls* once the hits exceed what r_j expects: an account with
+    100 of 100 hits would look less suspicious than one with 90. With equal dispersion each ratio increases in
+    the hits (monotone likelihood ratio), so more hits are never less evidence. Without over-dispersion both
+    are the same.
 
-    The running value at cumulated hits and trials of one unit is a test martingale (see `sequential`). Two values
-    of the same unit from two slices must NOT be multiplied: the unit keeps its rate, so the slices are dependent.
+    The running value at cumulated hits and trials of one unit is a test martingale (see `sequential`). Two
+    values of the same unit from two slices must NOT be multiplied: the unit keeps its rate, so the slices are
+    dependent.
 
     Args:
         hits: Counts from 0 to `trials`.
@@ -75,7 +79,8 @@ def log_mixture_e(
         alternatives: Rates inside (0, 1); those not above the null mean are left out.
 
     Returns:
-        Log e-values, in the broadcast shape of the arguments; 0 where no alternative lies above the null mean.
+        Log e-values, in the broadcast shape of the arguments; 0 where no alternative lies above the null
+        mean.
 
     Raises:
         ValueError: An argument is outside its range.
@@ -117,7 +122,8 @@ def log_mean_e(log_e: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
 def log_product_e(log_e: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
     """Log of the product of e-values: valid when each has expectation at most one *given the ones before it*.
 
-    An e-value of 0 makes the product 0 even beside an infinite one: what the null excluded once is no evidence.
+    An e-value of 0 makes the product 0 even beside an infinite one: what the null excluded once is no
+    evidence.
 
     Args:
         log_e: Log e-values; minus infinity is e = 0.
@@ -138,8 +144,9 @@ def log_product_e(log_e: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
 def conformal_log_e(score: ArrayLike, placebo_scores: ArrayLike) -> NDArray[np.float64]:
     """Log conformal e-value of non-negative scores: e = (m + 1) s / (s + sum of the m placebo scores).
 
-    If score and placebos are exchangeable, the m + 1 values that each of them would get add up to m + 1, so E[e] = 1
-    (arXiv 2302.07294, 2501.02703). The value never exceeds m + 1. When all scores are 0, every e is 1.
+    If score and placebos are exchangeable, the m + 1 values that each of them would get add up to m + 1, so
+    E[e] = 1 (arXiv 2302.07294, 2501.02703). The value never exceeds m + 1. When all scores are 0, every e is
+    1.
 
     Args:
         score: Shape (G,) or a scalar; higher speaks more against the null.
@@ -162,7 +169,7 @@ def conformal_log_e(score: ArrayLike, placebo_scores: ArrayLike) -> NDArray[np.f
 
 
 def conformal_log_e_from_log(log_score: ArrayLike, log_placebo: ArrayLike) -> NDArray[np.float64]:
-    """Log conformal e-value of scores that are given as logarithms, as in `conformal_log_e`, without overflow.
+    """Log conformal e-value, as in `conformal_log_e`, of scores that are given as logarithms.
 
     Args:
         log_score: Shape (G,) or a scalar; minus infinity is a score of 0.

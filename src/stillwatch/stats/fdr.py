@@ -25,10 +25,10 @@ def benjamini_hochberg(p: ArrayLike, level: float) -> NDArray[np.bool_]:
     Raises:
         ValueError: A p-value is outside [0, 1], or the level is outside (0, 1).
     """
-    return adjusted_benjamini_hochberg(p) <= _checked_level(level)
+    return benjamini_hochberg_levels(p) <= _checked_level(level)
 
 
-def adjusted_benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
+def benjamini_hochberg_levels(p: ArrayLike) -> NDArray[np.float64]:
     """Smallest level at which `benjamini_hochberg` rejects each hypothesis.
 
     Args:
@@ -48,9 +48,10 @@ def adjusted_benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
 
 
 def e_bh(log_e: ArrayLike, level: float) -> NDArray[np.bool_]:
-    """Which hypotheses e-BH rejects: the k largest with e >= G / (level k) (Wang & Ramdas 2022, JRSS-B 84(3)).
+    """Which hypotheses e-BH rejects: the k largest with e >= G / (level k).
 
-    Holds the false-discovery rate under any dependence between the e-values.
+    From Wang & Ramdas (2022, JRSS-B 84(3)). Holds the false-discovery rate under any dependence between the
+    e-values.
 
     Args:
         log_e: Log e-values, shape (G,).
@@ -62,10 +63,10 @@ def e_bh(log_e: ArrayLike, level: float) -> NDArray[np.bool_]:
     Raises:
         ValueError: A value is not a number, or the level is outside (0, 1).
     """
-    return adjusted_e_bh(log_e) <= _checked_level(level)
+    return e_bh_levels(log_e) <= _checked_level(level)
 
 
-def adjusted_e_bh(log_e: ArrayLike) -> NDArray[np.float64]:
+def e_bh_levels(log_e: ArrayLike) -> NDArray[np.float64]:
     """Smallest level at which `e_bh` rejects each hypothesis.
 
     Args:

@@ -22,17 +22,18 @@ class EmpiricalNull(NamedTuple):
     centre: float
     """Mean of the bulk; 0 when the theoretical null holds."""
     sigma: float
-    """Standard deviation of the bulk; 1 when the theoretical null holds, above 1 when we are over-confident."""
+    """Standard deviation of the bulk; above 1, our evidence is over-confident."""
     pi0: float
     """Share of scores that belong to the null, at most 1."""
 
 
 def empirical_null(z: ArrayLike) -> EmpiricalNull:
-    """Estimate centre, spread and share of the null from the centre of all z-scores (Efron 2004, JASA 99(465)).
+    """Estimate centre, spread and share of the null from the middle of all z-scores.
 
-    Median and interquartile range give a start. With 50 scores or more, a normal distribution truncated to 1.5 spreads
-    around the median is fitted by maximum likelihood, so that real discoveries in the tails do not widen it. The
-    share of the null is Storey's (2002, JRSS-B 64(3)) at lambda = 1/2, on two-sided p-values under the fitted null.
+    After Efron (2004, JASA 99(465)). Median and interquartile range give a start. With 50 scores or more, a
+    normal distribution truncated to 1.5 spreads around the median is fitted by maximum likelihood, so that
+    real discoveries in the tails do not widen it. The share of the null is Storey's (2002, JRSS-B 64(3)) at
+    lambda = 1/2, on two-sided p-values under the fitted null.
 
     Args:
         z: Z-scores of all candidate groups, shape (G,), at least 3.

@@ -26,15 +26,16 @@ class BetaBinomial(NamedTuple):
 
 
 def fit_beta_binomial(hits: ArrayLike, trials: ArrayLike) -> BetaBinomial:
-    """Fit mean and dispersion of the rates of many units, leaning to the cautious side where the data are silent.
+    """Fit mean and dispersion of the rates of many units, cautious where the data are silent.
 
-    For each dispersion s the mean is the weighted one of Kleinman (1973, JASA 68(341)): a unit of n trials counts as
-    w = n / (1 + (n - 1) / (s + 1)) independent ones. It is smoothed by Jeffreys' rule, (x + 1/2) / (w + 1), which is the
-    posterior mean under a Beta(1/2, 1/2) prior: with no hit at all it is (1/2) / (w + 1), never 0, so that a first hit is
-    evidence of a size that the observed traffic supports, and not infinite. The dispersion then maximises the likelihood
-    times a log-normal prior with median 10 and log-spread 1: after a first hit, a unit of unknown rate is
-    expected to hit again about once in eleven. Without hits the fit therefore stays near 10, which
-    is more difference between units than the 50 at which plain Bernoulli evidence was already measured to fail.
+    For each dispersion s the mean is the weighted one of Kleinman (1973, JASA 68(341)): a unit of n trials
+    counts as w = n / (1 + (n - 1) / (s + 1)) independent ones. It is smoothed by Jeffreys' rule, x + 1/2 of
+    w + 1, the posterior mean under a Beta(1/2, 1/2) prior. Without any hit it is therefore 0.5 / (w + 1) and
+    never 0, so that a first hit is evidence of a size that the observed traffic supports, and not infinite.
+
+    The dispersion maximises the likelihood times a log-normal prior with median 10 and a log spread of 1: a
+    unit that hit in its first trial is expected to hit again about once in eleven. Without hits the fit stays
+    near 10: more difference between units than the 50 at which plain Bernoulli evidence measurably fails.
 
     Units that are suspected themselves must be left out by the caller, or they widen the null.
 
@@ -53,12 +54,22 @@ def fit_beta_binomial(hits: ArrayLike, trials: ArrayLike) -> BetaBinomial:
         raise ValueError("hits must lie between 0 and trials, one of each per unit")
     if not np.any(n > 0):
         raise ValueError("a null rate cannot be fitted without trials: give at least one unit that has some")
-    distinct, multiplicity = np.unique(np.stack([k[n > 0], n[n > 0]]), axis=1, return_counts=True)
-    x, size, weight = distinct[0].astype(float), distinct[1].astype(float), multiplicity.astype(float)
+    x, size, weight = _distinct(k[n > 0], n[n > 0])
     start = _COARSE[np.argmax(_profile(x, size, weight, _COARSE))]
     grid = start + _FINE
     best = float(np.exp(grid[np.argmax(_profile(x, size, weight, grid))]))
     return BetaBinomial(_smoothed_mean(x, size, weight, best), best)
+
+
+def _distinct(
+    hits: NDArray[np.int64], trials: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Hits, trials and number of units of each pair that occurs: most honest units share a few pairs."""
+    width = int(trials.max()) + 1
+    if width >= 2**31:
+        return hits.astype(np.float64), trials.astype(np.float64), np.ones(hits.size)
+    pairs, multiplicity = np.unique(hits * width + trials, return_counts=True)
+    return (pairs // width).astype(np.float64), (pairs % width).astype(np.float64), multiplicity.astype(float)
 
 
 @njit(cache=True)

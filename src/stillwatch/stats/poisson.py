@@ -1,4 +1,4 @@
-"""Upper tail of the Poisson distribution for very many pairs: do two accounts share more keys than chance allows?"""
+"""Upper tail of the Poisson distribution for very many pairs: do two accounts share too many keys?"""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def log_sf(counts: ArrayLike, means: ArrayLike) -> NDArray[np.float64]:
 def validated(counts: ArrayLike, means: ArrayLike, level: float, least: int = 2) -> NDArray[np.bool_]:
     """Which pairs share at least `least` keys and more than chance allows: P(X >= count) <= level.
 
-    The probability grows with the mean, so each count has one largest mean that it refutes; a table of those makes
-    this one comparison per pair.
+    The probability grows with the mean, so each count has one largest mean that it refutes; a table of those
+    makes this one comparison per pair.
 
     Args:
         counts: Whole numbers, any shape.
@@ -132,7 +132,7 @@ def _log_sf_many(counts: NDArray[np.int64], means: NDArray[np.float64]) -> NDArr
 
 @njit(cache=True)
 def _polish(start: NDArray[np.float64], log_level: float) -> NDArray[np.float64]:
-    """Newton steps on log P(X >= count) as a function of log(mean), from a good start, down to rounding error."""
+    """Newton steps on log P(X >= count) as a function of log(mean), down to rounding error."""
     result = start.copy()
     for count in range(1, start.size):
         mean = start[count]

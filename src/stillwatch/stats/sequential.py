@@ -33,7 +33,7 @@ def crossing_index(
     Args:
         log_increments: Log e-value of each step; shape (processes, steps), or flat when `offsets` is given.
         log_threshold: Natural logarithm of the threshold.
-        offsets: Shape (processes + 1,): process i has the steps offsets[i] to offsets[i + 1] of the flat array.
+        offsets: Shape (processes + 1,): process i has the steps offsets[i] to offsets[i + 1].
 
     Returns:
         Step within the process, counted from 0, or `NEVER`; shape (processes,).
@@ -61,9 +61,9 @@ def running_mixture_log_e(
 ) -> NDArray[np.float64]:
     """Log of the mixture e-process of each unit after each step, under a null in which units differ.
 
-    A unit keeps the rate that it drew, so its steps depend on each other and their separate e-values must not be
-    multiplied. The likelihood ratio of the whole history, which is `log_mixture_e` at cumulated counts, is a
-    martingale under the beta-binomial null, so Ville's bound holds for its running maximum.
+    A unit keeps the rate that it drew, so its steps depend on each other and their separate e-values must not
+    be multiplied. The likelihood ratio of the whole history, which is `log_mixture_e` at cumulated counts, is
+    a martingale under the beta-binomial null, so Ville's bound holds for its running maximum.
 
     Args:
         hits: Hits in each step, shape (units, steps).
