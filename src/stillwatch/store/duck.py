@@ -3,30 +3,70 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
+from ibis.backends.duckdb import Backend
+
+
+class DuckBackend(Backend):
+    """Ibis' DuckDB backend, without calls that DuckDB 2 deprecates and sqlglot 30 no longer understands."""
+
+    def get_schema(self, table_name: str, **_: Any) -> ibis.Schema:
+        """Return the columns of the table `table_name`."""
+        return self._get_schema_using_query(f'"{table_name}"')
+
+    def _get_schema_using_query(self, query: str) -> ibis.Schema:
+        rows = self.con.sql(f"DESCRIBE {query}").fetchall()
+        parse = self.compiler.type_mapper.from_string
+        return ibis.schema({name: parse(kind, nullable=null == "YES") for name, kind, null, *_ in rows})
+
+    def to_pyarrow_batches(
+        self, expr: Any, /, *, params: Any = None, limit: Any = None, chunk_size: int = 1_000_000, **_: Any
+    ) -> pa.RecordBatchReader:
+        """Return the rows of `expr` as a stream; finish it before the next query on the same reader."""
+        schema = expr.as_table().schema().to_pyarrow()
+        relation = self._to_duckdb_relation(expr, params=params, limit=limit)
+        batches = relation.to_arrow_reader(chunk_size)
+        return pa.RecordBatchReader.from_batches(schema, _cast(batches, schema))
+
+    def execute(self, expr: Any, /, *, params: Any = None, limit: Any = None, **_: Any) -> Any:
+        """Return a scalar as Python has it, a table or column as pandas has it (64-bit hashes suffer there)."""
+        result = self.to_pyarrow(expr, params=params, limit=limit)
+        return result.as_py() if isinstance(result, pa.Scalar) else result.to_pandas()
+
+    def _drop_cached_table(self, name: str) -> None:
+        try:
+            self.con.execute(f'DROP TABLE IF EXISTS "{name}"')
+        except duckdb.ConnectionException:
+            return  # the reader was closed before the expression was dropped
+
+
+def _cast(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterable[pa.RecordBatch]:
+    for batch in batches:
+        yield batch.cast(schema)
 
 
 class DuckSession:
     """An in-memory DuckDB that reads Parquet in place and spills to `place`."""
 
-    def __init__(self, place: Path, memory_limit: str | None = None, threads: int | None = None) -> None:
+    def __init__(self, place: Path, memory_limit: int, threads: int | None = None) -> None:
         """Connect.
 
         Args:
             place: Directory for what does not fit into memory.
-            memory_limit: As DuckDB writes it; by default 60 % of the machine's memory, at most 6 GB.
+            memory_limit: Bytes.
             threads: Threads; by default one for each core.
         """
         self._place = place
-        self.backend = ibis.duckdb.connect(
+        self.backend = DuckBackend().connect(
             threads=threads or os.cpu_count() or 1,
-            memory_limit=memory_limit or default_memory_limit(),
+            memory_limit=f"{memory_limit}B",
             temp_directory=str(place),
             preserve_insertion_order=False,
             autoinstall_known_extensions=False,
@@ -36,7 +76,7 @@ class DuckSession:
 
     def parquet(self, paths: Sequence[Path], schema: pa.Schema, name: str) -> Any:
         """Return the rows of all `paths`, which have `schema`, as an Ibis table called `name`."""
-        del schema
+        del schema  # in the files
         return self.backend.read_parquet([str(path) for path in paths], table_name=name, hive_partitioning=False)
 
     def empty(self, schema: pa.Schema, name: str) -> Any:
@@ -48,9 +88,3 @@ class DuckSession:
     def close(self) -> None:
         """Disconnect and give the memory back."""
         self.backend.disconnect()
-
-
-def default_memory_limit() -> str:
-    """Return 60 % of the machine's memory, at most 6 GB, as DuckDB writes it."""
-    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return f"{min(int(installed * 0.6), 6_000_000_000)}B"

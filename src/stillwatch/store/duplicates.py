@@ -77,7 +77,7 @@ class Duplicates:
 
 @contextmanager
 def find_duplicates(
-    fresh: Sequence[Path], known: Mapping[Path, str], name: str, spill: Path, memory_limit: str
+    fresh: Sequence[Path], known: Mapping[Path, str], name: str, spill: Path, memory_limit: int
 ) -> Iterator[Duplicates]:
     """Compare the parts of a new source with those of older ones.
 
@@ -86,10 +86,10 @@ def find_duplicates(
         known: Parts of committed sources, each with the name of its source.
         name: Name of the new source.
         spill: Directory for what does not fit into memory.
-        memory_limit: Memory of the database, as DuckDB writes it ("2GB").
+        memory_limit: Bytes that the database may take.
     """
     config = {
-        "memory_limit": memory_limit,
+        "memory_limit": f"{memory_limit}B",
         "temp_directory": str(spill),
         "preserve_insertion_order": "false",
         "autoinstall_known_extensions": "false",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from stillwatch.model.columns import EXCHANGE_SCHEMA
 from stillwatch.model.coverage import SourceCoverage
 from stillwatch.model.errors import Rejected, StoreError
 from stillwatch.store import layout
+from stillwatch.store.duck import DuckSession
 from stillwatch.store.lock import Lock
 from stillwatch.store.sides import SIDE_SCHEMAS, side_coverage
 from stillwatch.store.source import directory_of, read_sources
@@ -139,7 +141,7 @@ def open_store(
     path: str | Path,
     engine: str = "duckdb",
     *,
-    memory_limit: str | None = None,
+    memory_limit: int | None = None,
     threads: int | None = None,
     master: str | None = None,
 ) -> StoreReader:
@@ -148,7 +150,7 @@ def open_store(
     Args:
         path: Directory of the store.
         engine: "duckdb" (in this process) or "spark".
-        memory_limit: Memory of the engine ("4GB"); by default 60 % of the machine's memory, at most 6 GB.
+        memory_limit: Bytes that the engine may take; by default 60 % of the machine's memory, at most 6 GB.
         threads: Threads of the engine; by default one for each core.
         master: Address of a Spark cluster; by default Spark runs in this process too.
 
@@ -176,15 +178,20 @@ def open_store(
         raise
 
 
+def default_memory_limit() -> int:
+    """Return 60 % of the machine's memory, at most 6 GB, in bytes."""
+    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(int(installed * 0.6), 6_000_000_000)
+
+
 def _connect(
-    engine: str, place: Path, memory_limit: str | None, threads: int | None, master: str | None
+    engine: str, place: Path, memory_limit: int | None, threads: int | None, master: str | None
 ) -> Session:
+    memory = memory_limit or default_memory_limit()
     if engine == "duckdb":
-        from stillwatch.store.duck import DuckSession
-
-        return DuckSession(place, memory_limit, threads)
+        return DuckSession(place, memory, threads)
     if engine == "spark":
-        from stillwatch.store.spark import SparkSession
+        from stillwatch.store.spark import SparkEngine  # noqa: PLC0415 - optional, and slow to import
 
-        return SparkSession(place, memory_limit, threads, master)
+        return SparkEngine(memory, threads, master)
     raise StoreError(f"engine {engine}: not known; use duckdb or spark.")

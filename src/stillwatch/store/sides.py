@@ -18,12 +18,12 @@ SIDE_SCHEMAS = {"account": ACCOUNT_SCHEMA, "enforcement": ENFORCEMENT_SCHEMA}
 _FILLED = b"stillwatch.filled"
 
 
-def put_accounts(root: Path, accounts: pa.Table, disk: Disk, memory_limit: str) -> None:
+def put_accounts(root: Path, accounts: pa.Table, disk: Disk, memory_limit: int) -> None:
     """Merge `accounts` into the store at `root`, by `account_id`."""
     _put(root, "account", ("account_id",), accounts, disk, memory_limit)
 
 
-def put_enforcement(root: Path, enforcement: pa.Table, disk: Disk, memory_limit: str) -> None:
+def put_enforcement(root: Path, enforcement: pa.Table, disk: Disk, memory_limit: int) -> None:
     """Merge `enforcement` into the store at `root`, by account, time and kind."""
     _put(root, "enforcement", ("account_id", "ts", "kind"), enforcement, disk, memory_limit)
 
@@ -38,7 +38,7 @@ def side_coverage(root: Path) -> dict[str, dict[str, float]]:
     return shares
 
 
-def _put(root: Path, table: str, by: Sequence[str], rows: pa.Table, disk: Disk, memory_limit: str) -> None:
+def _put(root: Path, table: str, by: Sequence[str], rows: pa.Table, disk: Disk, memory_limit: int) -> None:
     schema = SIDE_SCHEMAS[table]
     given = _conform(rows, schema)
     path = side_file(root, table)
@@ -71,7 +71,7 @@ def _conform(rows: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _merge(
-    known: pa.Table, given: pa.Table, by: Sequence[str], schema: pa.Schema, memory_limit: str, spill: Path
+    known: pa.Table, given: pa.Table, by: Sequence[str], schema: pa.Schema, memory_limit: int, spill: Path
 ) -> pa.Table:
     """Return one row for each key `by`; a column takes the last value that is not null, in order of arrival."""
     rows = pa.concat_tables([known, given]).combine_chunks()
@@ -80,7 +80,7 @@ def _merge(
     values = ", ".join(
         name if name in by else f"arg_max({name}, arrival) AS {name}" for name in schema.names
     )
-    config = {"memory_limit": memory_limit, "temp_directory": str(spill)}
+    config = {"memory_limit": f"{memory_limit}B", "temp_directory": str(spill)}
     with duckdb.connect(":memory:", config=config) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("side_rows", rows)

@@ -42,7 +42,7 @@ class StoreWriter:
         path: str | Path,
         *,
         shape: Shape = Shape(),  # noqa: B008 - frozen
-        memory_limit: str = "2GB",
+        memory_limit: int = 2_000_000_000,
         disk: Disk | None = None,
         upgrades: Mapping[int, layout.Upgrade] = MappingProxyType(layout.UPGRADES),
     ) -> None:
@@ -51,7 +51,7 @@ class StoreWriter:
         Args:
             path: Directory of the store; made if it is not there.
             shape: Sizes of what is written.
-            memory_limit: Memory that the search for duplicates may take before it spills to disk.
+            memory_limit: Bytes that the search for duplicates may take before it spills to disk.
             disk: File operations; tests hand in one that fails.
             upgrades: Steps from older layouts.
 

@@ -1,0 +1,44 @@
+"""How to say in Ibis what has to mean the same on DuckDB and on Spark.
+
+Both engines agree on the following (`tests/contracts/test_store_engines.py` proves each on both), so detection
+is written in these words only:
+
+- `table.select("account_fp", key=table.keys.unnest())`: one row a list element; null and empty lists vanish.
+- `group_by(...).aggregate(...)` with `count`, `nunique`, `sum`, `min`, `max`, `mean`; equi-joins, semi and anti
+  joins, also with `ibis.memtable(arrow_table)`; `filter`, `distinct`, `union`, `order_by`, `limit`.
+- `&`, `|`, `^`, `>>` by a constant (arithmetic: the sign stays) and `%` (the sign of the dividend) on `int64`.
+- `ibis.row_number().over(ibis.window(group_by=..., order_by=...))`, counted from 0; order by columns without
+  ties and without nulls.
+- `epoch_us(column)` for time as an integer, and `//` on it.
+- `.cache()`, `.to_pyarrow()`, `.to_pyarrow_batches()`: exact integers, also beside nulls.
+
+And these are traps:
+
+- `column.cast("int64")` of a time is seconds on Spark and microseconds on DuckDB: use `epoch_us`.
+- `//` on `int64` goes through a double on both: exact for times, wrong for fingerprints. Use `>>` and `&`.
+- An integer overflow is an error on DuckDB and wraps on Spark: neither is wanted; do not multiply hashes.
+- `<<` of a fingerprint overflows likewise.
+- `order_by` puts nulls first on Spark and last on DuckDB: filter them or say which.
+- Hash functions differ between engines: carry your own column.
+- There is no unsigned type on Spark.
+"""
+
+from __future__ import annotations
+
+import ibis
+
+
+@ibis.udf.scalar.builtin(signature=((ibis.dtype("timestamp('UTC', 6)"),), ibis.dtype("int64")))
+def epoch_us(moment):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - Ibis reads the signature above
+    """Return a UTC time as whole microseconds since 1970.
+
+    A builtin of DuckDB (also without a store); `stillwatch.store.spark` gives Spark the same one.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> from datetime import UTC, datetime
+        >>> moments = pa.array([datetime(1970, 1, 1, 1, tzinfo=UTC)], pa.timestamp("us", "UTC"))
+        >>> table = ibis.memtable(pa.table({"ts": moments}))
+        >>> table.select(us=epoch_us(table.ts)).to_pyarrow()["us"].to_pylist()
+        [3600000000]
+    """
