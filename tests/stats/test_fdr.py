@@ -1,0 +1,117 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import binom, false_discovery_control
+
+from stillwatch.stats.fdr import benjamini_hochberg, benjamini_hochberg_levels, e_bh, e_bh_levels
+
+sizes = st.integers(1, 30)
+p_values = arrays(np.float64, sizes, elements=st.floats(0.0, 1.0))
+log_e_values = arrays(np.float64, sizes, elements=st.floats(-50.0, 2000.0) | st.floats(0.0, 8.0))
+levels = st.floats(0.001, 0.9)
+
+
+def e_bh_by_definition(log_e, level):
+    count = len(log_e)
+    ranked = sorted(log_e, reverse=True)
+    largest = max(
+        (k for k in range(1, count + 1) if ranked[k - 1] >= math.log(count / (level * k))), default=0
+    )
+    return np.array([largest > 0 and value >= ranked[largest - 1] for value in log_e])
+
+
+@settings(deadline=None)
+@given(p_values)
+def test_benjamini_hochberg_levels_agree_with_scipy(p):
+    np.testing.assert_allclose(
+        benjamini_hochberg_levels(p), false_discovery_control(p, method="bh"), rtol=1e-9
+    )
+
+
+@settings(deadline=None)
+@given(log_e_values, levels)
+def test_e_bh_is_its_definition(log_e, level):
+    np.testing.assert_array_equal(e_bh(log_e, level), e_bh_by_definition(log_e, level))
+
+
+@settings(deadline=None)
+@given(log_e_values, levels)
+def test_e_bh_never_rejects_more_than_benjamini_hochberg_on_inverted_e_values(log_e, level):
+    p = np.exp(-np.maximum(log_e, 0.0))
+    assert np.all(benjamini_hochberg(p, level * (1.0 + 1e-9)) | ~e_bh(log_e, level))
+
+
+@settings(deadline=None)
+@given(log_e_values, levels)
+def test_a_level_is_the_smallest_that_rejects(log_e, level):
+    smallest = e_bh_levels(log_e)
+    np.testing.assert_array_equal(e_bh(log_e, level), smallest <= level)
+    for value in smallest[(smallest > 1e-300) & (smallest < 0.999)]:
+        assert np.all(e_bh_by_definition(log_e, value * (1 + 1e-9))[smallest <= value])
+        assert not np.any(e_bh_by_definition(log_e, value * (1 - 1e-9))[smallest >= value])
+
+
+@settings(deadline=None)
+@given(log_e_values, p_values, levels, st.randoms())
+def test_order_does_not_matter_and_levels_are_nested(log_e, p, level, random):
+    for method, values in ((e_bh, log_e), (benjamini_hochberg, p)):
+        order = np.array(random.sample(range(values.size), values.size))
+        np.testing.assert_array_equal(method(values[order], level), method(values, level)[order])
+        assert np.all(method(values, 0.95) | ~method(values, level))
+
+
+@settings(deadline=None)
+@given(log_e_values, st.floats(0.0, 20.0), levels)
+def test_more_evidence_for_one_never_loses_it(log_e, more, level):
+    raised = log_e.copy()
+    raised[0] += more
+    assert np.all(e_bh(raised, level) | ~e_bh(log_e, level))
+
+
+def test_one_discovery_among_450_needs_9000():
+    log_e = np.zeros(450)
+    log_e[7] = math.log(9000.0) + 1e-9
+    assert np.flatnonzero(e_bh(log_e, 0.05)).tolist() == [7]
+    log_e[7] = math.log(8990.0)
+    assert not e_bh(log_e, 0.05).any()
+
+
+def test_no_hypotheses_no_rejections_and_extremes():
+    assert e_bh([], 0.1).size == benjamini_hochberg([], 0.1).size == 0
+    assert e_bh([np.inf, -np.inf], 0.1).tolist() == [True, False]
+    assert benjamini_hochberg([0.0, 1.0], 0.1).tolist() == [True, False]
+    np.testing.assert_array_equal(e_bh_levels([1e4, 0.0]), [0.0, 1.0])
+
+
+def test_holds_the_rate_under_strong_dependence():
+    rng = np.random.default_rng(20)
+    nights, level, shared = 4000, 0.1, 0.0
+    for _ in range(nights):
+        shift = rng.normal() * np.sqrt(0.9) + rng.normal(size=40) * np.sqrt(0.1)
+        z = shift + np.where(np.arange(40) < 4, 4.0, 0.0)
+        rejected = e_bh(3.0 * z - 4.5, level)
+        shared += rejected[4:].sum() / max(rejected.sum(), 1)
+    assert shared <= binom.ppf(0.999, nights, level)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, -0.1, math.nan])
+def test_refuses_a_level_that_is_none(level):
+    for method in (e_bh, benjamini_hochberg):
+        with pytest.raises(ValueError, match="level"):
+            method([0.5], level)
+
+
+@pytest.mark.parametrize("p", [[1.1], [-0.1], [math.nan], [[0.1]]])
+def test_refuses_what_is_no_p_value(p):
+    with pytest.raises(ValueError, match="p-values"):
+        benjamini_hochberg(p, 0.1)
+
+
+@pytest.mark.parametrize("log_e", [[math.nan], [[0.1]]])
+def test_refuses_what_is_no_e_value(log_e):
+    with pytest.raises(ValueError, match="log e-values"):
+        e_bh(log_e, 0.1)
