@@ -1,0 +1,376 @@
+"""One row after the other: texts to fingerprints, without the interpreter and without its lock."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from importlib import resources
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from stillwatch.ingest.fingerprint.intrinsics import mum
+from stillwatch.ingest.fingerprint.lexicon import Lexicon, Reading, clear, language, read, vote
+from stillwatch.ingest.fingerprint.siphash import sip_tagged, sip_word
+from stillwatch.ingest.fingerprint.skeleton import Shape, skeleton
+from stillwatch.ingest.fingerprint.tokens import (
+    CARRY,
+    CLOSER,
+    COUNT,
+    POSITION,
+    Scratch,
+    begin,
+    fill,
+    raw_hash,
+)
+from stillwatch.ingest.fingerprint.unicode_table import UnicodeTable
+from stillwatch.ingest.fingerprint.windows import (
+    CELL_WORDS,
+    CHAIN,
+    EDGE,
+    EDGE_FROM,
+    HEAD,
+    MEDIUM,
+    SHORT,
+    SUFFIX_WORDS,
+    TAIL,
+    Windows,
+    add_lanes,
+    carry,
+    cell,
+    prefixes,
+    remove_lanes,
+    shingles,
+    window,
+)
+from stillwatch.model.views import KIND_MASK, Elicitation, KeyKind
+
+SYSTEM, HISTORY, PROMPT, TOOLS = range(4)
+ITEM_TAG, PREFIX_TAG = np.uint64(0x20), np.uint64(0x21)
+KEYS_PER_ROW = 17
+_SHORT, _MEDIUM, _LONG = KeyKind.PREFIX_SHORT.value, KeyKind.PREFIX_MEDIUM.value, KeyKind.PREFIX_LONG.value
+_SHINGLE, _SUFFIX, _FORMAT = KeyKind.SHINGLE.value, KeyKind.SUFFIX.value, KeyKind.FORMAT.value
+_SYSTEM, _TOOLS = KeyKind.SYSTEM.value, KeyKind.TOOLS.value
+_NOT_IN_SYSTEM = ~Elicitation.PERSONA.value
+_KIND_OUT = np.uint64(0xFFFFFFFFFFFFFFFF - KIND_MASK)
+MEMO_SLOTS = 256
+_MEMO_MASK = np.uint64(MEMO_SLOTS - 1)
+
+
+class Column(NamedTuple):
+    """A column of text as addresses.
+
+    Attributes:
+        base: Address of its bytes.
+        safe: Last address at which the fast path may start to read.
+        starts: Offset of each text, shape (rows,).
+        stops: Offset behind each text, shape (rows,); -1 for a null.
+    """
+
+    base: int
+    safe: int
+    starts: NDArray[np.int64]
+    stops: NDArray[np.int64]
+
+
+class Fingerprints(NamedTuple):
+    """Results of all rows; each thread writes its own rows.
+
+    Attributes:
+        keys: Text keys, 17 places a row, packed from the first row of each thread on.
+        key_count: Text keys of each row; -1 for null.
+        hashes: system_fp, tools_fp, item_fp, prefix_fp; shape (4, rows).
+        present: Whether each of these is not null; shape (4, rows).
+        cell: -1 for null.
+        language: Index into `LANGUAGES`; -1 for null.
+        elicitation: -1 for null.
+    """
+
+    keys: NDArray[np.uint64]
+    key_count: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+    present: NDArray[np.bool_]
+    cell: NDArray[np.int16]
+    language: NDArray[np.int8]
+    elicitation: NDArray[np.int32]
+
+
+class Work(NamedTuple):
+    """Working memory of one thread.
+
+    Attributes:
+        scratch: Words on their way.
+        windows: Windows of the open prompt.
+        reading: Elicitation and language of the open prompt.
+        shape: Format skeleton of the open prompt.
+        memo_raw: Exact hash of system prompts and tool lists met before, shape (256,).
+        memo_hash: Their fingerprints before the outer hash.
+        memo_words: Their number of words (0 for a free place is told apart by `memo_used`).
+        memo_bits: Their elicitation.
+        memo_used: Whether the place is taken.
+    """
+
+    scratch: Scratch
+    windows: Windows
+    reading: Reading
+    shape: Shape
+    memo_raw: NDArray[np.uint64]
+    memo_hash: NDArray[np.uint64]
+    memo_words: NDArray[np.int64]
+    memo_bits: NDArray[np.int64]
+    memo_used: NDArray[np.bool_]
+
+
+@njit(nogil=True)
+def _chain(text_hash: np.uint64, s: Scratch, secret: NDArray[np.uint64], start: int, stop: int) -> np.uint64:
+    for i in range(start, stop):
+        text_hash = mum(text_hash ^ s.words[i], secret[CHAIN])
+    return text_hash
+
+
+@njit(nogil=True)
+def _whole(
+    work: Work, secret: NDArray[np.uint64], table: UnicodeTable, lexicon: Lexicon, address: int, stop: int, safe: int
+) -> tuple[np.uint64, int, int]:
+    """Hash a whole text: the hash, its number of words, its elicitation bits."""
+    s, value, total, done = work.scratch, secret[CHAIN], 0, 0
+    begin(s, secret, address)
+    clear(work.reading)
+    while True:
+        fill(s, secret, table, stop, safe)
+        last = s.at[POSITION] >= stop
+        end = s.at[COUNT] if last else s.at[COUNT] - CARRY
+        read(work.reading, s, lexicon, 0, end)
+        value = _chain(value, s, secret, 0, end)
+        total += end
+        if last:
+            return value, total, work.reading.bits[0]
+        carry(s)
+
+
+@njit(nogil=True)
+def _remembered(
+    work: Work, secret: NDArray[np.uint64], table: UnicodeTable, lexicon: Lexicon, column: Column, row: int
+) -> tuple[np.uint64, int, int, np.uint64]:
+    """Hash a system prompt or tool list, which many rows repeat: as `_whole`, and the exact hash."""
+    address = column.base + column.starts[row]
+    length = max(column.stops[row] - column.starts[row], 0)
+    raw = raw_hash(secret, address, length)
+    if length == 0:
+        return np.uint64(0), 0, 0, raw
+    slot = raw & _MEMO_MASK
+    if not (work.memo_used[slot] and work.memo_raw[slot] == raw):
+        found = _whole(work, secret, table, lexicon, address, address + length, column.safe)
+        work.memo_hash[slot], work.memo_words[slot], work.memo_bits[slot] = found
+        work.memo_raw[slot], work.memo_used[slot] = raw, True
+    return work.memo_hash[slot], work.memo_words[slot], work.memo_bits[slot], raw
+
+
+@njit(nogil=True)
+def _read_prompt(
+    work: Work, secret: NDArray[np.uint64], table: UnicodeTable, lexicon: Lexicon, address: int, stop: int, safe: int
+) -> int:
+    """Read one prompt into the working memory and return its number of words."""
+    s, w, total = work.scratch, work.windows, 0
+    begin(s, secret, address)
+    clear(work.reading)
+    w.lanes[:] = 0
+    first = True
+    while True:
+        fill(s, secret, table, stop, safe)
+        count = s.at[COUNT]
+        last = s.at[POSITION] >= stop
+        end = count if last else count - CARRY
+        if first:
+            prefixes(w, s.words, secret, count)
+            vote(work.reading, s, lexicon)
+        shingles(s, secret, 0, end)
+        read(work.reading, s, lexicon, 0, end)
+        whole = first and last and count <= EDGE_FROM
+        if total < CELL_WORDS:
+            add_lanes(w, s.publics, EDGE if first and not whole else 0, end)
+        total += end
+        if last:
+            if not whole and total - end < CELL_WORDS:
+                remove_lanes(w, s.publics, count - EDGE, count)
+            w.prefix[3] = window(s.words, secret, max(count - SUFFIX_WORDS, 0), count)
+            return total
+        carry(s)
+        first = False
+
+
+@njit(nogil=True)
+def _text_key(outer: NDArray[np.uint64], value: np.uint64, kind: int) -> np.uint64:
+    return (sip_word(outer, value, np.uint64(kind)) & _KIND_OUT) | np.uint64(kind)
+
+
+@njit(nogil=True)
+def _write_keys(
+    work: Work, outer: NDArray[np.uint64], words: int, shape: np.uint64, keys: NDArray[np.uint64], at: int
+) -> int:
+    """Write the text keys of one prompt at `at` and return the place behind them."""
+    prefix, s = work.windows.prefix, work.scratch
+    if words > 0:
+        keys[at] = _text_key(outer, prefix[0], _SHORT)
+        at += 1
+    if words > SHORT:
+        keys[at] = _text_key(outer, prefix[1], _MEDIUM)
+        at += 1
+    if words > MEDIUM:
+        keys[at] = _text_key(outer, prefix[2], _LONG)
+        at += 1
+    head, tail = s.tail[0], s.tail[1]
+    for i in range(head):
+        keys[at + i] = _text_key(outer, s.kept[i], _SHINGLE)
+    at += head
+    for i in range(max(tail - TAIL, 0), tail):
+        keys[at] = _text_key(outer, s.kept[HEAD + i % TAIL], _SHINGLE)
+        at += 1
+    if words > SUFFIX_WORDS:
+        keys[at] = _text_key(outer, prefix[3], _SUFFIX)
+        at += 1
+    if shape != 0:
+        keys[at] = _text_key(outer, shape, _FORMAT)
+        at += 1
+    return at
+
+
+@njit(nogil=True)
+def _prompt_row(
+    work: Work,
+    secret: NDArray[np.uint64],
+    outer: NDArray[np.uint64],
+    table: UnicodeTable,
+    lexicon: Lexicon,
+    column: Column,
+    out: Fingerprints,
+    row: int,
+    at: int,
+) -> int:
+    """Fingerprint the prompt of one row; return the place behind its keys."""
+    address, stop = column.base + column.starts[row], column.base + column.stops[row]
+    words = _read_prompt(work, secret, table, lexicon, address, stop, column.safe)
+    shape, closer = np.uint64(0), work.scratch.at[CLOSER]
+    work.shape.at[:] = 0
+    if closer != 0:
+        shape = skeleton(work.shape, lexicon, secret, address, closer)
+    end = _write_keys(work, outer, words, shape, out.keys, at)
+    out.key_count[row] = end - at
+    out.present[2, row] = words > 0
+    out.hashes[2, row] = sip_word(outer, work.scratch.item[0], ITEM_TAG)
+    out.cell[row] = cell(work.windows)
+    out.language[row] = language(work.reading, work.scratch, words)
+    out.elicitation[row] |= work.reading.bits[0] | work.shape.at[5]
+    return end
+
+
+@njit(nogil=True)
+def _context_row(
+    work: Work,
+    secret: NDArray[np.uint64],
+    outer: NDArray[np.uint64],
+    table: UnicodeTable,
+    lexicon: Lexicon,
+    columns: tuple[Column, Column, Column, Column],
+    out: Fingerprints,
+    row: int,
+) -> int:
+    """Fingerprint what surrounds the prompt of one row; return the elicitation bits of the system prompt."""
+    value, words, bits, raw = _remembered(work, secret, table, lexicon, columns[SYSTEM], row)
+    out.present[0, row] = words > 0
+    out.hashes[0, row] = _text_key(outer, value, _SYSTEM)
+    value, words, _bits, _raw = _remembered(work, secret, table, lexicon, columns[TOOLS], row)
+    out.present[1, row] = words > 0
+    out.hashes[1, row] = _text_key(outer, value, _TOOLS)
+    history = columns[HISTORY]
+    length = history.stops[row] - history.starts[row]
+    out.present[3, row] = length > 0
+    if length > 0:
+        past = raw_hash(secret, history.base + history.starts[row], length)
+        out.hashes[3, row] = sip_word(outer, mum(raw ^ secret[3], past ^ secret[10]), PREFIX_TAG)
+    return bits & _NOT_IN_SYSTEM
+
+
+Run = Callable[..., int]
+
+
+def _compile(revision: str) -> Run:
+    """Compile the row loop; `revision` makes an old compilation of other sources unusable.
+
+    numba looks at the file of this function alone when it decides whether its cache on disk is up to date, but it
+    also compares closed-over values.
+    """
+
+    @njit(nogil=True, cache=True)
+    def run(
+        work: Work,
+        secret: NDArray[np.uint64],
+        outer: NDArray[np.uint64],
+        table: UnicodeTable,
+        lexicon: Lexicon,
+        columns: tuple[Column, Column, Column, Column],
+        out: Fingerprints,
+        start: int,
+        stop: int,
+    ) -> int:
+        _ = revision
+        at = start * KEYS_PER_ROW
+        for row in range(start, stop):
+            bits = _context_row(work, secret, outer, table, lexicon, columns, out, row)
+            if columns[PROMPT].stops[row] < 0:
+                out.key_count[row] = out.cell[row] = out.language[row] = -1
+                out.elicitation[row] = bits if out.present[0, row] else -1
+                continue
+            out.elicitation[row] = bits
+            at = _prompt_row(work, secret, outer, table, lexicon, columns[PROMPT], out, row, at)
+        return at - start * KEYS_PER_ROW
+
+    compiled: Run = run
+    return compiled
+
+
+def _compile_column(revision: str) -> Run:
+    """Compile the loop of `hash_column`, as `_compile` does."""
+
+    @njit(nogil=True, cache=True)
+    def run(outer: NDArray[np.uint64], column: Column, tag: np.uint64, out: NDArray[np.uint64]) -> int:
+        _ = revision
+        for row in range(out.size):
+            if column.stops[row] >= 0:
+                length = column.stops[row] - column.starts[row]
+                value = sip_tagged(outer, tag, column.base + column.starts[row], length)
+                out[row] = (value & _KIND_OUT) | tag
+        return out.size
+
+    compiled: Run = run
+    return compiled
+
+
+def _revision() -> str:
+    sources = sorted(
+        (entry for entry in resources.files(__package__).iterdir() if entry.name.endswith(".py")),
+        key=lambda entry: entry.name,
+    )
+    return hashlib.sha256(b"".join(entry.read_bytes() for entry in sources)).hexdigest()
+
+
+_REVISION = _revision()
+run_rows = _compile(_REVISION)
+run_column = _compile_column(_REVISION)
+
+
+def new_work(scratch: Scratch, windows: Windows, reading: Reading, shape: Shape) -> Work:
+    """Allocate the working memory of one thread around its parts."""
+    return Work(
+        scratch,
+        windows,
+        reading,
+        shape,
+        np.zeros(MEMO_SLOTS, np.uint64),
+        np.zeros(MEMO_SLOTS, np.uint64),
+        np.zeros(MEMO_SLOTS, np.int64),
+        np.zeros(MEMO_SLOTS, np.int64),
+        np.zeros(MEMO_SLOTS, np.bool_),
+    )

@@ -1,0 +1,244 @@
+"""Phrases and frequent words, compiled for look-up by the public word hash during the pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from stillwatch.ingest.fingerprint.intrinsics import mum
+from stillwatch.ingest.fingerprint.phrases import PHRASES, REASONING_TAGS, STOP_WORDS
+from stillwatch.ingest.fingerprint.tokens import COUNT, PUBLIC_0, PUBLIC_1, Scratch
+from stillwatch.ingest.fingerprint.unicode_table import SEPARATOR, SINGLE, UnicodeTable, folded, unicode_table
+from stillwatch.model.views import Elicitation
+
+SLOTS = 1 << 14
+_SLOT_MASK = np.uint64(SLOTS - 1)
+_SLOT_SHIFT = np.uint64(8)
+PHRASE_BIT = 0x80
+VOTERS = 128
+"""Words at the start of a prompt that vote for its language."""
+_EDGE_0 = np.uint64(0xA4093822299F31D0)
+_EDGE_1 = np.uint64(0x082EFA98EC4E6C89)
+_TOP_BIT = np.uint64(0xFFFFFFFFFFFFFFFE)
+ROOT, TAGS = 0, 1
+_WORD = 0xFFFFFFFFFFFFFFFF
+
+LATIN_LANGUAGES = tuple(STOP_WORDS)
+_SCRIPT_LANGUAGES = (
+    "und und zh ja ko ru uk el ar fa ur he hi bn ta te th hy ka gu pa kn ml si lo km my am".split()
+)
+LANGUAGES = (*_SCRIPT_LANGUAGES, *LATIN_LANGUAGES)
+"""BCP-47 codes; the first 28 belong to the scripts of the Unicode table, the others to frequent words."""
+UNDETERMINED = 0
+_HAN, _KANA, _CYRILLIC, _UKRAINIAN, _ARABIC, _PERSIAN, _URDU = 2, 3, 5, 6, 8, 9, 10
+
+
+class Lexicon(NamedTuple):
+    """Look-up tables.
+
+    Attributes:
+        first: By 14 bits of a public hash: the language the word votes for (0 for none) in the three lowest bits,
+            and whether a phrase may begin with it; shape (16384,).
+        edge_key: Open-addressed table of the edges of the phrase trie; 0 is free.
+        edge_next: Node that an edge leads to.
+        bits: `Elicitation` bits of the phrases that end at a node.
+    """
+
+    first: NDArray[np.uint8]
+    edge_key: NDArray[np.uint64]
+    edge_next: NDArray[np.int32]
+    bits: NDArray[np.int32]
+
+
+class Reading(NamedTuple):
+    """What was read off one prompt.
+
+    Attributes:
+        votes: Votes for languages in lanes of 8 bits; shape (1,).
+        bits: `Elicitation` bits; shape (1,).
+        hits: Places where a phrase may begin, of one filling.
+    """
+
+    votes: NDArray[np.uint64]
+    bits: NDArray[np.int64]
+    hits: NDArray[np.int64]
+
+
+def new_reading(size: int) -> Reading:
+    """Allocate the working memory of one thread for fillings of `size` words."""
+    return Reading(np.zeros(1, np.uint64), np.zeros(1, np.int64), np.zeros(size, np.int64))
+
+
+@njit(nogil=True)
+def clear(r: Reading) -> None:
+    """Forget the prompt before."""
+    r.votes[0] = np.uint64(0)
+    r.bits[0] = 0
+
+
+@njit(nogil=True)
+def read(r: Reading, s: Scratch, lexicon: Lexicon, start: int, stop: int) -> None:
+    """Find the phrases that begin at words `start` to `stop`."""
+    publics, hits, found = s.publics, r.hits, 0
+    for i in range(start, min(stop, s.at[COUNT])):
+        hits[found] = i
+        found += np.int64(lexicon.first[(publics[i] >> _SLOT_SHIFT) & _SLOT_MASK] >> 7)
+    for i in range(found):
+        r.bits[0] |= _walk(s, lexicon, hits[i])
+
+
+@njit(nogil=True)
+def vote(r: Reading, s: Scratch, lexicon: Lexicon) -> None:
+    """Let the first words vote for a language."""
+    votes = np.uint64(0)
+    for i in range(min(s.at[COUNT], VOTERS)):
+        lane = lexicon.first[(s.publics[i] >> _SLOT_SHIFT) & _SLOT_MASK] & 7
+        votes += np.uint64(1) << np.uint64(8 * lane)
+    r.votes[0] = votes
+
+
+@njit(nogil=True)
+def _walk(s: Scratch, lexicon: Lexicon, at: int) -> int:
+    node, bits = ROOT, 0
+    while at < s.at[COUNT]:
+        node = step(lexicon, node, s.publics[at])
+        if node < 0:
+            break
+        bits |= np.int64(lexicon.bits[node])
+        at += 1
+    return bits
+
+
+@njit(nogil=True)
+def step(lexicon: Lexicon, node: int, public: np.uint64) -> int:
+    """Follow the edge for the word `public` from `node`; -1 where there is none."""
+    key = mum((public & _TOP_BIT) ^ _EDGE_0, np.uint64(node) ^ _EDGE_1)
+    mask = np.uint64(lexicon.edge_key.size - 1)
+    slot = key & mask
+    while lexicon.edge_key[slot] != 0:
+        if lexicon.edge_key[slot] == key:
+            return np.int64(lexicon.edge_next[slot])
+        slot = (slot + np.uint64(1)) & mask
+    return -1
+
+
+@njit(nogil=True)
+def language(r: Reading, s: Scratch, words: int) -> int:
+    """Guess the language of a prompt of `words` words, as an index into `LANGUAGES`."""
+    others, best = 0, 2
+    for script in range(2, 28):
+        if script == _UKRAINIAN or script == _PERSIAN or script == _URDU:
+            continue
+        others += s.scripts[script]
+        if s.scripts[script] > s.scripts[best]:
+            best = script
+    if others > 0 and 3 * others >= words:
+        return _of_script(s.scripts, best)
+    return _of_votes(r.votes[0], min(words, VOTERS))
+
+
+@njit(nogil=True)
+def _of_script(scripts: NDArray[np.int64], best: int) -> int:
+    if best == _HAN or best == _KANA:
+        return _KANA if 8 * scripts[_KANA] >= scripts[_HAN] else _HAN
+    if best == _CYRILLIC:
+        return _UKRAINIAN if 10 * scripts[_UKRAINIAN] >= scripts[best] else _CYRILLIC
+    if best == _ARABIC and 5 * scripts[_URDU] >= scripts[best]:
+        return _URDU
+    if best == _ARABIC and 20 * scripts[_PERSIAN] >= scripts[best]:
+        return _PERSIAN
+    return best
+
+
+@njit(nogil=True)
+def _of_votes(votes: np.uint64, voters: int) -> int:
+    best, most = 0, 0
+    for lane in range(1, 8):
+        count = np.int64((votes >> np.uint64(8 * lane)) & np.uint64(0xFF))
+        if count > most:
+            best, most = lane, count
+    return 27 + best if most > 0 and 12 * most >= voters else UNDETERMINED
+
+
+def public_hash(word: str) -> int:
+    """Hash a normalised word without a key (see `docs/fingerprints.md`, section 4)."""
+    data = word.encode()
+    state = int(PUBLIC_1)
+    for at in range(0, len(data), 16):
+        low = int.from_bytes(data[at : at + 8], "little")
+        high = int.from_bytes(data[at + 8 : at + 16], "little")
+        state = _mum(low ^ int(PUBLIC_0), high ^ state)
+    return state & ~1
+
+
+def _mum(a: int, b: int) -> int:
+    product = a * b
+    return (product >> 64) ^ (product & _WORD)
+
+
+def words_of(table: UnicodeTable, text: str) -> Iterator[str]:
+    """Cut a phrase at spaces and around characters that are words of their own."""
+    open_word = ""
+    for kind, character in (pair for c in text for pair in folded(table, c)):
+        if kind in (SEPARATOR, SINGLE):
+            if open_word:
+                yield open_word
+            open_word = ""
+        if kind == SINGLE:
+            yield character
+        elif kind != SEPARATOR:
+            open_word += character
+    if open_word:
+        yield open_word
+
+
+@lru_cache(maxsize=1)
+def lexicon() -> Lexicon:
+    """Compile the phrase lists of `phrases`."""
+    table = unicode_table()
+    edges: dict[tuple[int, int], int] = {}
+    bits = [0, 0]
+    for bit, phrases in PHRASES.items():
+        for phrase in phrases:
+            _plant(edges, bits, ROOT, [public_hash(w) for w in words_of(table, phrase.replace("#", " # "))], bit)
+    for tag in REASONING_TAGS:
+        _plant(edges, bits, TAGS, [public_hash(tag)], Elicitation.INLINE_TAGS)
+    first = _first_words(table, [word for node, word in edges if node == ROOT])
+    return Lexicon(first, *_open_addressed(edges), np.array(bits, np.int32))
+
+
+def _plant(edges: dict[tuple[int, int], int], bits: list[int], node: int, words: list[int], bit: int) -> None:
+    for word in words:
+        following = edges.setdefault((node, word), len(bits))
+        if following == len(bits):
+            bits.append(0)
+        node = following
+    bits[node] |= int(bit)
+
+
+def _first_words(table: UnicodeTable, starts: list[int]) -> NDArray[np.uint8]:
+    first = np.zeros(SLOTS, np.uint8)
+    for lane, words in enumerate(STOP_WORDS.values(), start=1):
+        for word in words:
+            slot = (public_hash(next(words_of(table, word))) >> 8) % SLOTS
+            first[slot] = first[slot] or lane
+    for start in starts:
+        first[(start >> 8) % SLOTS] |= PHRASE_BIT
+    return first
+
+
+def _open_addressed(edges: dict[tuple[int, int], int]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    size = 1 << (4 * len(edges) - 1).bit_length()
+    keys, nexts = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+    for (node, word), following in edges.items():
+        key = _mum(word ^ int(_EDGE_0), node ^ int(_EDGE_1))
+        slot = key % size
+        while keys[slot]:
+            slot = (slot + 1) % size
+        keys[slot], nexts[slot] = key, following
+    return keys, nexts
