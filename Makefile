@@ -1,0 +1,61 @@
+# What a person runs: `make demo`, `make test`. Needs Python 3.11 or newer (set PYTHON=... if `python3` is older).
+# uv is used where it is installed, else pip.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO := build/demo
+JOBS ?= 2
+
+ifneq ($(shell command -v uv 2>/dev/null),)
+  MAKE_VENV = uv venv --quiet --allow-existing --no-python-downloads --python $(PYTHON) $(VENV)
+  INSTALL = VIRTUAL_ENV=$(abspath $(VENV)) uv pip install --quiet -c constraints.txt
+else
+  MAKE_VENV = $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+  INSTALL = $(BIN)/python -m pip install --quiet -c constraints.txt
+endif
+
+.PHONY: demo test lint check bench-quality bench-speed clean
+
+demo: $(VENV)/.user  ## find the campaigns of a small simulated world, and say where the report is
+	@rm -rf $(DEMO)
+	$(BIN)/stillwatch world run demo --format litellm --out $(DEMO)/world
+	$(BIN)/stillwatch scan $(DEMO)/world/logs --format litellm --accounts $(DEMO)/world/accounts.ndjson \
+	  --enforcement $(DEMO)/world/enforcement.ndjson --out $(DEMO)/out || test $$? -eq 3
+	@test -s $(DEMO)/out/report.html
+	@echo "The report is at $(abspath $(DEMO)/out/report.html)"
+
+test: check  ## everything that CI checks
+	$(BIN)/python -m pytest -n $(JOBS)
+
+check: lint
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+bench-quality: $(VENV)/.dev  ## detection quality over many seeds
+	$(BIN)/python benchmarks/quality.py
+
+bench-speed: $(VENV)/.dev  ## speed, as ratios within one run
+	$(BIN)/python benchmarks/speed.py
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	$(MAKE_VENV)
+
+$(VENV)/.user: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e . --group dev
+	@touch $@ $(VENV)/.user

@@ -1,0 +1,181 @@
+"""The whole path: logs, exchanges, groups, files. The only module where the parts meet."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stillwatch import __version__
+from stillwatch.app.config import Settings, section
+from stillwatch.app.identity import carry_over
+from stillwatch.app.outputs import REJECTED, read_known, write_atomically, write_outputs
+from stillwatch.cases import render_report
+from stillwatch.detect import DetectConfig, Tables
+from stillwatch.detect import detect as find_groups
+from stillwatch.ingest import IngestOptions, IngestReport, ingest_files, read_accounts, read_enforcement
+from stillwatch.ingest.fingerprint import FingerprintKey
+from stillwatch.ingest.fingerprint.key import hkdf_sha256
+from stillwatch.model.coverage import CoverageCard, card
+from stillwatch.model.errors import InputError
+from stillwatch.model.findings import Detection, encode_line
+from stillwatch.store import StoreReader, StoreWriter, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from stillwatch.model.progress import Progress
+
+STORE, KEY_FILE, KEY_CHECK = "store", "fingerprint.key", "fingerprint.check"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a scan did."""
+
+    ingested: IngestReport
+    detection: Detection
+
+
+def scan(logs: Sequence[Path], out: Path, settings: Settings, now: datetime, progress: Progress) -> Outcome:
+    """Ingest `logs`, find groups among everything in the store, and write all files into `out`.
+
+    Without a store in `settings` the store is `out`/store. A file that the store knows is not read again.
+
+    Raises:
+        StillwatchError: Something handed in cannot be used, or no exchange could be read at all.
+    """
+    settings = msgspec.structs.replace(settings, store=settings.store or out / STORE)
+    _detect_config(settings)
+    report = ingest(logs, settings, now, progress)
+    return Outcome(report, detect(out, settings, now, progress))
+
+
+def ingest(logs: Sequence[Path], settings: Settings, now: datetime, progress: Progress) -> IngestReport:
+    """Bring `logs` and the side tables that `settings` name into the store.
+
+    Raises:
+        StillwatchError: Something handed in cannot be used.
+    """
+    store = _store(settings)
+    with StoreWriter(store) as writer:
+        key = _fingerprint_key(store, settings.key_file)
+        if settings.accounts:
+            writer.put_accounts(read_accounts(settings.accounts, key))
+        if settings.enforcement:
+            writer.put_enforcement(read_enforcement(settings.enforcement, key))
+        return ingest_files(logs, writer, key, _ingest_options(settings, now), progress)
+
+
+def detect(out: Path, settings: Settings, now: datetime, progress: Progress) -> Detection:
+    """Find groups among the exchanges of the store and write all files into `out`.
+
+    Groups that an earlier run left in `out` keep their ids and the time when they were first detected.
+
+    Raises:
+        StillwatchError: The store or `out` cannot be used, or there is no exchange.
+    """
+    config = _detect_config(settings)
+    earlier = read_known(out)
+    with open_store(_store(settings), settings.engine) as reader:
+        tables = Tables(reader.exchanges(), reader.accounts(), reader.enforcement())
+        cards = cards_of(reader)
+        rejected = list(reader.rejected())
+        if not any(each.rows for each in cards):
+            _refuse_nothing(out, b"".join(map(encode_line, rejected)))
+        found = find_groups(tables, config, now, progress)
+    detection = carry_over(found, earlier)
+    report = render_report(detection, cards, now, __version__)
+    write_outputs(
+        out,
+        detection,
+        cards=cards,
+        rejected=rejected,
+        report=report,
+        generated_at=now,
+        version=__version__,
+    )
+    return detection
+
+
+def store_cards(store: Path) -> list[CoverageCard]:
+    """Return the coverage cards of all sources in `store`.
+
+    Raises:
+        StoreError: There is no store, or it cannot be read.
+    """
+    with open_store(store) as reader:
+        return cards_of(reader)
+
+
+def cards_of(reader: StoreReader) -> list[CoverageCard]:
+    """Return the coverage cards of all sources that `reader` sees."""
+    sides = reader.side_coverage()
+    return [card(source, sides) for source in reader.coverage()]
+
+
+def _store(settings: Settings) -> Path:
+    if settings.store is None:
+        raise InputError("--store", "is not given", "name the directory of the store")
+    return settings.store
+
+
+def _ingest_options(settings: Settings, now: datetime) -> IngestOptions:
+    return IngestOptions(
+        now=now,
+        format=settings.format,
+        account_fields=settings.account_fields,
+        max_bad_share=settings.max_bad_share,
+        threads=settings.threads,
+        skip_bad_files=settings.skip_bad_files,
+    )
+
+
+def _detect_config(settings: Settings) -> DetectConfig:
+    """Return the detector's configuration; `fdr` of the command or the file stands above its own."""
+    values = dict(settings.detect)
+    if settings.fdr is not None:
+        values["fdr"] = settings.fdr
+    return section(values, DetectConfig, "settings [detect]")
+
+
+def _fingerprint_key(store: Path, key_file: Path | None) -> FingerprintKey:
+    """Return the deployment's key; one is made and kept in the store where none is given.
+
+    Raises:
+        InputError: The key is not the one that the store was filled with, so nothing would match.
+    """
+    path = key_file or store / KEY_FILE
+    if key_file is None and not path.exists():
+        if (store / KEY_CHECK).exists():
+            raise InputError(str(path), "is missing", "restore it, or name the key with --key-file")
+        FingerprintKey.generate(secrets.token_bytes(32)).save(path)
+    key = FingerprintKey.load(path)
+    check = hkdf_sha256(key.secret, b"stillwatch key check 1", 8).hex().encode()
+    known = store / KEY_CHECK
+    if not known.exists():
+        write_atomically(known, check)
+    elif known.read_bytes() != check:
+        raise InputError(
+            str(path), "is not the key that this store was filled with", "use that key or a new store"
+        )
+    return key
+
+
+def _refuse_nothing(out: Path, rejected: bytes) -> None:
+    """Leave the reasons in `out` and stop.
+
+    Raises:
+        InputError: Always.
+    """
+    where = "the logs"
+    remedy = "check that they are logs of one of the formats in docs/formats.md"
+    if rejected:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(out / REJECTED, rejected)
+        remedy = f"the reason for each line is in {out / REJECTED}"
+    raise InputError(where, "hold no exchange that could be read", remedy)
