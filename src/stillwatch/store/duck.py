@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,7 @@ class DuckBackend(Backend):
         """Return the rows of `expr` as a stream; finish it before the next query on the same reader."""
         schema = expr.as_table().schema().to_pyarrow()
         relation = self._to_duckdb_relation(expr, params=params, limit=limit)
-        batches = relation.to_arrow_reader(chunk_size)
-        return pa.RecordBatchReader.from_batches(schema, _cast(batches, schema))
+        return relation.to_arrow_reader(chunk_size).cast(schema)
 
     def execute(self, expr: Any, /, *, params: Any = None, limit: Any = None, **_: Any) -> Any:
         """Return a scalar as Python has it, a table or column as pandas has it (64-bit hashes suffer there)."""
@@ -45,11 +44,6 @@ class DuckBackend(Backend):
             self.con.execute(f'DROP TABLE IF EXISTS "{name}"')
         except duckdb.ConnectionException:
             return  # the reader was closed before the expression was dropped
-
-
-def _cast(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterable[pa.RecordBatch]:
-    for batch in batches:
-        yield batch.cast(schema)
 
 
 class DuckSession:

@@ -44,6 +44,8 @@ _SETTINGS = {
     "spark.sql.timestampType": "TIMESTAMP_LTZ",
     # Arithmetic wraps instead of failing in the middle of a job; nothing in stillwatch relies on either.
     "spark.sql.ansi.enabled": "false",
+    # The length of a null list is null, as on DuckDB, not -1.
+    "spark.sql.legacy.sizeOfNull": "false",
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.execution.arrow.pyspark.fallback.enabled": "false",
@@ -120,6 +122,10 @@ def _quiet() -> Any:
         yield
 
 
+# Ibis does this for the backends that it finds itself; its Spark compiler reads them.
+SparkBackend().register_options()
+
+
 class SparkEngine:
     """A Spark session of its own in the one Spark context that a process can have.
 
@@ -181,7 +187,13 @@ def _start(memory_limit: int, master: str) -> SparkSession:
         "spark.sql.warehouse.dir": str(place / "warehouse"),
     }
     if master.startswith("local"):
-        settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        # 200 partitions, the default, are for clusters: here each would cost more than the work in it.
+        partitions = str(2 * (os.cpu_count() or 1))
+        settings |= {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.sql.shuffle.partitions": partitions,
+        }
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     configuration = pyspark.SparkConf().setAll(list(settings.items()))
     try:
