@@ -1,0 +1,273 @@
+"""The honest base population: people, firms, programs, agents, pipelines. Nobody here is coordinated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.worlds import identities, prose
+from stillwatch.worlds.addresses import hosts, roam
+from stillwatch.worlds.conversations import (
+    GAPS,
+    OFFICE,
+    RHYTHM,
+    TOOL_GAPS,
+    Rows,
+    human,
+    machine,
+    single,
+    turns,
+)
+from stillwatch.worlds.grammar import language
+from stillwatch.worlds.identities import Records
+from stillwatch.worlds.part import REPLY, SHORT_REPLY, Part, Texts, assemble
+from stillwatch.worlds.settings import CHAT, Habit, settle
+from stillwatch.worlds.shapes import Ints, draw, lognormal_table, pick, whole
+from stillwatch.worlds.stage import Stage
+
+TURNS = (1, 1, 1, 1, 1, 2, 3, 5, 7, 10, 14)
+"""Turns of a chat, quantiles at `LEVELS`; ShareGPT has a median of 3 with long chats over-represented."""
+AGENT_TURNS = (1, 1, 1, 2, 2, 4, 6, 9, 11, 14, 16)
+"""Turns of a coding session, cut short for the size of the logs; public sessions have a median of 42."""
+
+
+def chat_texts(stage: Stage, rows: Rows, tongue: Ints, context: Sequence[float] = prose.CONTEXT) -> Texts:
+    """Write chats: an opener, then follow-ups, in the tongue (language index) of each row."""
+    first = rows.turn == 0
+    prompt = _merge(
+        first,
+        prose.openers(tongue[first], stage.streams.within("openers"), context),
+        prose.by_language("follow", tongue[~first], stage.streams.within("follow")),
+    )
+    return Texts(prompt=prompt, answer=prose.by_language("answer", tongue, stage.streams.within("answers")))
+
+
+def sessions(
+    stage: Stage,
+    records: Records,
+    volume: Sequence[float],
+    lengths: Sequence[float],
+    rhythm: Sequence[float] = RHYTHM,
+) -> Rows:
+    """Lay out the sessions of people: how many each has, when they start, how many turns they take."""
+    rng = stage.rng("sessions")
+    count = whole(draw(volume, len(records), rng), 0)
+    account = np.repeat(np.arange(len(records)), count)
+    start = human(records.active(stage), records.zone, account, rng, rhythm)
+    return turns(account, start, whole(draw(lengths, len(account), rng)), GAPS, rng)
+
+
+def places(stage: Stage, records: Records, kinds: Sequence[str] = ("home", "mobile")) -> Ints:
+    """Draw the usual addresses of each account: where it lives first, then one of each of `kinds`."""
+    rng = stage.rng("places")
+    return np.stack([records.home, *(hosts(kind, len(records), rng) for kind in kinds)], axis=1)
+
+
+def hobbyists(stage: Stage, count: int) -> Part:
+    """People who chat: few sessions, many topics, a human day."""
+    records = identities.people(stage, count, "hobbyist")
+    return chatters(stage, records, lognormal_table(1.6, 0.9))
+
+
+def chatters(stage: Stage, records: Records, volume: Sequence[float], ip: Ints | None = None) -> Part:
+    """Chats of the people in `records`, from their homes and phones or from the given usual addresses."""
+    rng = stage.rng("chat")
+    rows = sessions(stage, records, volume, TURNS)
+    tongue = prose.mother_tongues(len(records), rng)[rows.account]
+    visited = places(stage, records) if ip is None else ip
+    return assemble(
+        stage,
+        records,
+        rows,
+        chat_texts(stage, rows, tongue),
+        settle(stage, CHAT, len(records), rows),
+        roam(rows.account, visited, rng),
+    )
+
+
+def developers(stage: Stage, count: int) -> Part:
+    """People who try the API: probes such as "ping", small scripts, then nothing for days."""
+    records = identities.people(stage, count, "developer")
+    rng = stage.rng("developer")
+    rows = sessions(stage, records, lognormal_table(2.2, 0.9), TURNS)
+    probes = np.array(
+        [
+            "hi",
+            "ping",
+            "Hello!",
+            "test",
+            "Say this is a test",
+            "Write a haiku",
+            "What is 2+2?",
+            "Tell me a joke",
+        ]
+    )
+    texts = chat_texts(stage, rows, np.zeros(len(rows), dtype=np.int64))
+    probe = (rng.random(len(rows)) < 0.22) & (rows.turn == 0)
+    said = pa.array(probes[pick((9, 5, 5, 7, 9, 4, 4, 4), len(rows), rng)])
+    texts = Texts(prompt=prose.choose(probe, said, texts.prompt), answer=texts.answer)
+    settings = settle(stage, Habit(moves=0.6), len(records), rows)
+    return assemble(
+        stage, records, rows, texts, settings, roam(rows.account, places(stage, records, ("hosting",)), rng)
+    )
+
+
+def prompt_collectors(stage: Stage, count: int) -> Part:
+    """People who use one to thirty prompts of public lists again and again, filled with their own topics."""
+    records = identities.people(stage, count, "prompt_list")
+    rng = stage.rng("collector")
+    rows = sessions(stage, records, lognormal_table(4.0, 0.9), (1, 1, 1, 1, 1, 1, 2, 3, 4, 5, 7))
+    shelf = whole(draw((1, 1, 1, 1, 2, 4, 9, 16, 22, 29, 30), count, rng))
+    known = pick(stage.library.popularity, count * 30, rng).reshape(count, 30)
+    slot = (rng.random(len(rows)) * shelf[rows.account]).astype(np.int64)
+    topic = language("en").expand("topic", len(rows), stage.rng("topics"))
+    listed = prose.fill(stage.library.prompts, known[rows.account, slot], topic)
+    texts = chat_texts(
+        stage, rows, prose.mother_tongues(count, rng, (0.8, 0.05, 0.06, 0.04, 0.05))[rows.account]
+    )
+    own = (rows.turn > 0) | (rng.random(len(rows)) < 0.15)
+    texts = Texts(prompt=prose.choose(own, texts.prompt, listed), answer=texts.answer)
+    settings = settle(stage, CHAT, count, rows)
+    return assemble(stage, records, rows, texts, settings, roam(rows.account, places(stage, records), rng))
+
+
+def seats(stage: Stage, count: int) -> Part:
+    """Employees of one company: one domain, one bill, office hours, a few office exits, work of all kinds."""
+    records = identities.organisation(stage, count, "seats")
+    rng = stage.rng("seats")
+    rows = sessions(stage, records, lognormal_table(4.0, 0.8), TURNS, OFFICE)
+    home = hosts("home", count, rng)
+    visited = np.stack([records.home, records.home + 1, home], axis=1)
+    tongue = np.where(rng.random(count) < 0.7, 0, prose.mother_tongues(count, rng))[rows.account]
+    texts = chat_texts(stage, rows, tongue, (0, 0, 0, 0, 0, 1, 2, 8, 16, 40, 60))
+    return assemble(
+        stage, records, rows, texts, settle(stage, CHAT, count, rows), roam(rows.account, visited, rng, 0.6)
+    )
+
+
+def products(stage: Stage, count: int) -> Part:
+    """Software products: one account each, one system prompt, a few templates, volumes apart by thousands."""
+    records = identities.businesses(stage, count, "product")
+    rng = stage.rng("product")
+    counts = whole(draw(lognormal_table(28, 1.2), count, rng))
+    account, moment = machine(records.active(stage), counts, draw(BURSTINESS, count, rng), rng)
+    rows = single(account, moment)
+    content = private_content(stage, rows, (0, 0, 0, 0, 1, 2, 4, 8, 12, 20, 30))
+    owned = rng.integers(1, 4, count)
+    which = account * 3 + (rng.random(len(rows)) * owned[account]).astype(np.int64)
+    templates = stage.write("product_template", count * 3).to_pylist()
+    texts = Texts(
+        prompt=prose.fill(templates, which, content),
+        answer=language("en").expand("answer", len(rows), stage.rng("answers")),
+        systems=stage.write("product_system", count).to_pylist(),
+        system=account,
+    )
+    settings = settle(stage, Habit(session=0.2), count, rows)
+    where = np.stack([hosts("hosting", count, rng), hosts("hosting", count, rng)], axis=1)
+    users = language("en").expand("#4", len(rows), stage.rng("end users"))
+    named = pc.if_else(pa.array((rng.random(count) < 0.35)[account]), users, None)
+    return assemble(
+        stage, records, rows, texts, settings, roam(account, where, rng, 0.7), SHORT_REPLY, end_user=named
+    )
+
+
+def private_content(stage: Stage, rows: Rows, sentences: Sequence[float]) -> pa.StringArray:
+    """Write what customers put into a product: an opener or pasted sentences, each its own."""
+    rng = stage.rng("content")
+    tongue = np.where(rng.random(len(rows)) < 0.85, 0, prose.mother_tongues(len(rows), rng))
+    return prose.openers(tongue, stage.streams.within("content"), sentences)
+
+
+BURSTINESS = (0.58, 0.58, 0.83, 0.91, 1.02, 1.55, 2.64, 6.49, 10.1, 22.7, 30.0)
+"""Coefficients of variation of the gaps: medians over each of ServeGen's 220 clients."""
+
+
+def pipelines(stage: Stage, count: int) -> Part:
+    """Batch pipelines: one template over a firm's documents, day and night, nearly constant lengths."""
+    records = identities.businesses(stage, count, "batch")
+    rng = stage.rng("batch")
+    counts = whole(draw(lognormal_table(70, 1.0), count, rng))
+    account, moment = machine(records.active(stage), counts, draw(BURSTINESS, count, rng), rng)
+    rows = single(account, moment)
+    size = rng.integers(2, 12, count)[account]
+    wobble = np.where((rng.random(count) < 0.3)[account], rng.integers(0, 7, len(rows)), 0)
+    document = prose.documents(
+        size + wobble, np.zeros(len(rows), dtype=np.int64), stage.streams.within("documents")
+    )
+    texts = Texts(
+        prompt=prose.fill(stage.write("batch_template", count).to_pylist(), account, document),
+        answer=language("en").expand("statement", len(rows), stage.rng("answers")),
+    )
+    settings = settle(stage, Habit(moves=0.25, stream=0.05, session=0.05), count, rows)
+    where = np.stack([hosts("hosting", count, rng), hosts("hosting", count, rng)], axis=1)
+    return assemble(stage, records, rows, texts, settings, roam(account, where, rng, 0.8), SHORT_REPLY)
+
+
+def coders(stage: Stage, count: int) -> Part:
+    """Users of public coding agents: strangers with one system prompt and tool schema, long sessions."""
+    records = identities.people(stage, count, "agent_user")
+    which = pick((40, 25, 17, 11, 7), count, stage.rng("which agent"))
+    return agent_sessions(stage, records, which, lognormal_table(1.6, 0.8))
+
+
+def agent_sessions(stage: Stage, records: Records, which: Ints, volume: Sequence[float]) -> Part:
+    """Coding sessions of the people in `records` with the agent (index in the library) of each."""
+    rng, agents = stage.rng("agent"), stage.library.agents
+    rows = sessions(stage, records, volume, AGENT_TURNS)
+    rows = _quicker(stage, rows)
+    first = rows.turn == 0
+    from_tool = ~first & (rng.random(len(rows)) < 0.86)
+    next_from_tool = np.append(from_tool[1:], False) & np.append(~first[1:], False)
+    grammar = language("templates")
+    task = grammar.expand("agent_task", len(rows), stage.rng("tasks"))
+    size = np.where(from_tool, whole(draw((1, 1, 1, 1, 1, 3, 6, 12, 18, 28, 34), len(rows), rng)), 1)
+    seen = prose.pack(grammar.expand("tool_output", int(size.sum()), stage.rng("seen")), size, "\n")
+    used = np.array([names.tool_names for names in agents], dtype=object)[
+        which[rows.account], rng.integers(0, 5, len(rows))
+    ]
+    texts = Texts(
+        prompt=prose.choose(
+            from_tool, seen, prose.choose(first, task, language("en").expand("follow", len(rows), rng))
+        ),
+        answer=grammar.expand("agent_say", len(rows), stage.rng("says")),
+        systems=tuple(agent.system for agent in agents),
+        system=which[rows.account],
+        tools=tuple(agent.tools for agent in agents),
+        tool=which[rows.account],
+        from_tool=from_tool,
+        tool_called=pa.array(np.where(next_from_tool, used, None), pa.string()),
+    )
+    settings = settle(
+        stage,
+        Habit(moves=0.7, lag_days=1.5, stream=0.9, session=0.9, tuned=0.1, models=(30, 5, 65)),
+        len(records),
+        rows,
+    )
+    settings.user_agent[:] = np.array([agent.user_agent for agent in agents], dtype=object)[
+        which[rows.account]
+    ]
+    return assemble(
+        stage,
+        records,
+        rows,
+        texts,
+        settings,
+        roam(rows.account, places(stage, records, ("office",)), rng),
+        REPLY,
+    )
+
+
+def _quicker(stage: Stage, rows: Rows) -> Rows:
+    lengths = np.diff(np.append(np.flatnonzero(rows.turn == 0), len(rows)))
+    first = rows.turn == 0
+    return turns(rows.account[first], rows.ts[first], lengths, TOOL_GAPS, stage.rng("tool gaps"))
+
+
+def _merge(
+    mask: np.ndarray[tuple[int], np.dtype[np.bool_]], yes: pa.StringArray, no: pa.StringArray
+) -> pa.StringArray:
+    order = np.concatenate([np.flatnonzero(mask), np.flatnonzero(~mask)])
+    return prose.restore(pa.concat_arrays([yes, no]), order)

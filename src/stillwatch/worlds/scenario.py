@@ -1,0 +1,92 @@
+"""What a world is made of. Scenario ids are permanent: a changed meaning gets a new id."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class FixedPrompt(msgspec.Struct, frozen=True):
+    """A campaign with one prompt in every request and a second pool of accounts (Alibaba card of September).
+
+    Attributes:
+        id: Name in the truth.
+        accounts: Accounts of the first pool.
+        second_pool: Accounts that take over after the ban.
+        per_day: Mean requests of an account and day.
+        ban_day: Day of the window on which the first pool is banned.
+        banned_share: Share of the first pool that the operator catches.
+        quiet_share: Share of accounts that send next to nothing.
+        idle_share: Share of six-hour blocks in which the work queue rests.
+    """
+
+    id: str = "A"
+    accounts: int = 250
+    second_pool: int = 120
+    per_day: float = 12.0
+    ban_day: float = 7.4
+    banned_share: float = 0.85
+    quiet_share: float = 0.04
+    idle_share: float = 0.25
+
+
+class Hydra(msgspec.Struct, frozen=True):
+    """A campaign with a pool of templates mixed into resold traffic (proxy network and DeepSeek cards).
+
+    Attributes:
+        id: Name in the truth.
+        accounts: Accounts.
+        templates: Size of the pool of templates.
+        share: Mean share of campaign requests in an account's traffic.
+        per_day: Mean requests of an account and day, resale included.
+        jitter_hours: Each account runs the shared jobs so many hours early or late at most.
+        quiet_share: Share of accounts that carry next to no campaign requests.
+        idle_share: Share of six-hour blocks in which no job runs.
+    """
+
+    id: str = "B"
+    accounts: int = 200
+    templates: int = 150
+    share: float = 0.35
+    per_day: float = 10.0
+    jitter_hours: float = 3.0
+    quiet_share: float = 0.04
+    idle_share: float = 0.45
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """One kind of world.
+
+    Attributes:
+        id: Permanent name.
+        days: Length of the logs.
+        people: Honest accounts of the base population and fleets, about.
+        fleets: Whether honest fleets that look guilty are present.
+        campaigns: Campaigns that run.
+        scale: Default factor on numbers of accounts.
+    """
+
+    id: str
+    days: int = 12
+    fleets: bool = True
+    campaigns: tuple[FixedPrompt | Hydra, ...] = ()
+    scale: float = 1.0
+
+
+DEMO = Scenario("demo", campaigns=(FixedPrompt(), Hydra()))
+CALM = Scenario("calm")
+TINY = Scenario("tiny", campaigns=(FixedPrompt(), Hydra(templates=20)), scale=0.05)
+
+SCENARIOS = (DEMO, CALM, TINY)
+"""All named scenarios."""
+
+
+def named(scenario_id: str) -> Scenario:
+    """Find a scenario by its permanent id.
+
+    Raises:
+        KeyError: There is none of that name.
+    """
+    for scenario in SCENARIOS:
+        if scenario.id == scenario_id:
+            return scenario
+    raise KeyError(f"no scenario {scenario_id!r}; there are {', '.join(s.id for s in SCENARIOS)}")
