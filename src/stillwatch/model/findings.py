@@ -97,8 +97,9 @@ class Skeleton(msgspec.Struct, frozen=True):
     Attributes:
         keys: Keys that carry it, as 16 hexadecimal digits.
         kinds: Kinds of these keys, such as `prefix_long`.
-        accounts: Accounts of the group that use it.
-        exchanges: Exchanges of the group that carry it.
+        accounts: Sampled accounts of the group that use it.
+        sampled_accounts: Accounts of the group that were sampled.
+        exchanges: Exchanges of the sampled accounts that carry it.
         asks_for: Names of `Elicitation` bits seen in most of these exchanges.
         sample_refs: `source_ref` of a few exchanges, to read them again in the operator's own log.
         text: Words that nearly all sampled accounts share, the rest masked; None unless asked for.
@@ -107,6 +108,7 @@ class Skeleton(msgspec.Struct, frozen=True):
     keys: tuple[str, ...]
     kinds: tuple[str, ...]
     accounts: int
+    sampled_accounts: int
     exchanges: int
     asks_for: tuple[str, ...]
     sample_refs: tuple[str, ...]

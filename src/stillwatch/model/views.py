@@ -36,6 +36,7 @@ class KeyKind(IntEnum):
     PAYMENT = 12
     DEVICE = 13
     ADDRESS = 14
+    REASONING_BLOCK = 15
 
     @property
     def view(self) -> View:

@@ -1,0 +1,160 @@
+"""What the accounts of a group do, as columns: the raw material of the group statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import ibis.expr.types as ir
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.detect.strands import carrying
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+COLUMNS = (
+    "account_fp",
+    "ts",
+    "slice",
+    "item_fp",
+    "cell",
+    "elicitation",
+    "sampling_fp",
+    "client_fp",
+    "tools_fp",
+    "model",
+    "turn",
+    "ip",
+    "source_ref",
+)
+_UNSEEN = -1
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """Exchanges of sampled accounts; n rows. Codes are dense numbers, -1 where a value is missing.
+
+    Attributes:
+        group: Number of the group whose strand the exchange belongs to, -1 in the placebo pool.
+        account: Account number in the book.
+        second: Time, seconds since the epoch.
+        slice: Slice of the time block.
+        item: Fingerprint of the whole prompt, 0 where unknown.
+        cell: Capability cell, -1 where unknown.
+        elicitation: Bit set.
+        sampling: Code of the sampling settings.
+        client: Code of the client software.
+        tools: 1 where tools were offered.
+        model: Code of the model.
+        turn: User turn within the conversation, -1 where unknown.
+        address: Code of the address.
+        source_ref: Where the exchange can be read again.
+        models: Names of the models by code.
+    """
+
+    group: Ints
+    account: Ints
+    second: Floats
+    slice: Ints
+    item: Ints
+    cell: Ints
+    elicitation: Ints
+    sampling: Ints
+    client: Ints
+    tools: Ints
+    model: Ints
+    turn: Ints
+    address: Ints
+    source_ref: pa.ChunkedArray
+    models: tuple[str, ...]
+
+    def of_group(self, number: int) -> Behaviour:
+        """Return the rows of one group; rows are sorted by group."""
+        low, high = np.searchsorted(self.group, [number, number + 1])
+        return self.rows(slice(int(low), int(high)))
+
+    def rows(self, chosen: slice | npt.NDArray[np.bool_]) -> Behaviour:
+        """Return the chosen rows."""
+        columns = {}
+        for field in fields(self):
+            column = getattr(self, field.name)
+            if field.name == "source_ref":
+                at = np.arange(self.group.size)[chosen]
+                column = column.slice(at[0], at.size) if isinstance(chosen, slice) and at.size else column.take(at)
+            elif field.name != "models":
+                column = column[chosen]
+            columns[field.name] = column
+        return Behaviour(**columns)
+
+
+def strand_rows(
+    exchanges: ir.Table, marks: ir.Table, accounts: ir.Table, columns: tuple[str, ...] = COLUMNS
+) -> ir.Table:
+    """Return the strand exchanges of the sampled accounts: columns group and `columns`.
+
+    Args:
+        exchanges: Exchanges with the column slice.
+        marks: Columns member and group.
+        accounts: Columns account_fp and group: which accounts are sampled for which group.
+        columns: Columns to read.
+    """
+    chosen = exchanges.semi_join(accounts, "account_fp").select(*exchanges.columns)
+    rows = carrying(chosen, marks, columns)
+    return rows.semi_join(accounts, ["account_fp", "group"])
+
+
+def read_behaviour(rows: pa.Table, fingerprint: Ints) -> Behaviour:
+    """Number what was read.
+
+    Args:
+        rows: Columns group and `COLUMNS`.
+        fingerprint: Account fingerprints in book order.
+    """
+    order = pc.sort_indices(
+        rows, sort_keys=[("group", "ascending"), ("account_fp", "ascending"), ("ts", "ascending"), ("source_ref", "ascending")]
+    )
+    rows = rows.take(order)
+    ascending = np.argsort(fingerprint)
+    account = ascending[np.searchsorted(fingerprint[ascending], rows["account_fp"].to_numpy())]
+    models = pc.unique(rows["model"]).drop_null().sort()
+    micros = rows["ts"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
+    return Behaviour(
+        group=rows["group"].to_numpy().astype(np.int64),
+        account=account,
+        second=micros / 1e6,
+        slice=rows["slice"].to_numpy().astype(np.int64),
+        item=rows["item_fp"].fill_null(0).to_numpy(),
+        cell=rows["cell"].fill_null(_UNSEEN).to_numpy().astype(np.int64),
+        elicitation=rows["elicitation"].fill_null(0).to_numpy().astype(np.int64),
+        sampling=_code(rows["sampling_fp"]),
+        client=_code(rows["client_fp"]),
+        tools=pc.is_valid(rows["tools_fp"]).to_numpy().astype(np.int64),
+        model=pc.fill_null(pc.index_in(rows["model"], models), _UNSEEN).to_numpy().astype(np.int64),
+        turn=rows["turn"].fill_null(_UNSEEN).to_numpy().astype(np.int64),
+        address=_code(rows["ip"]),
+        source_ref=rows["source_ref"],
+        models=tuple(models.to_pylist()),
+    )
+
+
+def _code(column: pa.ChunkedArray) -> Ints:
+    encoded = column.combine_chunks().dictionary_encode()
+    codes: Ints = encoded.indices.fill_null(_UNSEEN).to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes
+
+
+def mode_of(account: Ints, code: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct accounts, ascending, and the most frequent code of each (-1 counts as no code)."""
+    accounts, place = np.unique(account, return_inverse=True)
+    best = np.full(accounts.size, _UNSEEN)
+    known = code >= 0
+    if known.any():
+        width = int(code.max()) + 1
+        pair, count = np.unique(place[known] * width + code[known], return_counts=True)
+        order = np.lexsort((-pair, count))
+        best[pair[order] // width] = pair[order] % width
+    return accounts, best
+

@@ -1,0 +1,181 @@
+"""The account book: what is known of every account, as columns in one order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ibis.expr.types as ir
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.detect.ledger import sampling_order
+from stillwatch.detect.tables import CONFIRM_A, CONFIRM_B, DISCOVERY
+from stillwatch.model.views import KIND_BITS, KeyKind
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+MISSING = -1
+CODED = ("org_id", "payment_fp", "device_fp", "signup_ip", "email_domain", "country", "plan")
+LINKING = {"payment_fp": KeyKind.PAYMENT, "device_fp": KeyKind.DEVICE, "signup_ip": KeyKind.ADDRESS}
+_THROWAWAY = ("virtual_card", "prepaid")
+_STRONG = ("organisation", "identity")
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class Book:
+    """Columns of all accounts that sent something, in sampling order; A accounts.
+
+    Attributes:
+        fingerprint: Account fingerprints, shape (A,).
+        totals: Exchanges in the discovery and the two confirmation slices, shape (A, 3).
+        codes: For each column of `CODED` dense numbers, `MISSING` where unknown, each of shape (A,).
+        created: Day of creation since the epoch, NaN where unknown, shape (A,).
+        throwaway: 1 for a virtual or prepaid card, 0 for another payment, `MISSING` where unknown, shape (A,).
+        verified: 1 where organisation or identity was verified, 0 where not, `MISSING` where unknown.
+        programme: Whether the account belongs to a declared programme, shape (A,).
+        reseller: Whether the account resells or belongs to a reseller, shape (A,).
+        banned: First ban, seconds since the epoch, NaN where there was none, shape (A,).
+        known: Whether the operator gave a record of the account, shape (A,).
+    """
+
+    fingerprint: Ints
+    totals: Ints
+    codes: dict[str, Ints]
+    created: Floats
+    throwaway: Ints
+    verified: Ints
+    programme: npt.NDArray[np.bool_]
+    reseller: npt.NDArray[np.bool_]
+    banned: Floats
+    known: npt.NDArray[np.bool_]
+
+    @property
+    def size(self) -> int:
+        """Number of accounts."""
+        return int(self.fingerprint.size)
+
+    @property
+    def exchanges(self) -> Ints:
+        """All exchanges of each account, shape (A,)."""
+        return self.totals.sum(axis=1)
+
+
+def account_totals(exchanges: ir.Table) -> ir.Table:
+    """Count the exchanges of each account by slice; `exchanges` has the columns account_fp and slice."""
+    return exchanges.group_by("account_fp").aggregate(
+        discovery=(exchanges.slice == DISCOVERY).sum(),
+        confirm_a=(exchanges.slice == CONFIRM_A).sum(),
+        confirm_b=(exchanges.slice == CONFIRM_B).sum(),
+    )
+
+
+def make_book(totals: pa.Table, accounts: pa.Table, enforcement: pa.Table) -> Book:
+    """Join the totals with the operator's records.
+
+    Args:
+        totals: Result of `account_totals`.
+        accounts: Rows of `ACCOUNT_SCHEMA`.
+        enforcement: Rows of `ENFORCEMENT_SCHEMA`.
+    """
+    fingerprint = totals["account_fp"].to_numpy()
+    order = np.lexsort((fingerprint, sampling_order(fingerprint)))
+    fingerprint = fingerprint[order]
+    counts = np.column_stack([totals[name].to_numpy()[order] for name in totals.column_names[1:]])
+    row = _rows_of(fingerprint, accounts["account_fp"].to_numpy())
+    kinds = accounts["payment_kind"]
+    return Book(
+        fingerprint=fingerprint,
+        totals=counts.astype(np.int64),
+        codes={name: _pick(_codes(accounts[name]), row) for name in CODED},
+        created=_pick_float(_days(accounts["created_at"]), row),
+        throwaway=_pick(_flag(pc.is_in(kinds, pa.array(_THROWAWAY)), kinds), row),
+        verified=_pick(_verified(accounts["verified"]), row),
+        programme=_pick(_flag(pc.is_valid(accounts["programme"])), row) == 1,
+        reseller=_pick(_flag(pc.is_valid(accounts["reseller_of"])), row) == 1,
+        banned=_bans(fingerprint, enforcement),
+        known=row >= 0,
+    )
+
+
+def _rows_of(wanted: Ints, given: Ints) -> Ints:
+    """Return for each of `wanted` its row in `given`, or -1."""
+    if given.size == 0:
+        return np.full(wanted.size, MISSING)
+    ascending = np.argsort(given)
+    place = np.minimum(np.searchsorted(given[ascending], wanted), given.size - 1)
+    row = ascending[place]
+    return np.where(given[row] == wanted, row, MISSING)
+
+
+def _pick(values: Ints, row: Ints) -> Ints:
+    padded = np.append(values, MISSING)
+    return padded[row]
+
+
+def _pick_float(values: Floats, row: Ints) -> Floats:
+    return np.append(values, np.nan)[row]
+
+
+def _codes(column: pa.ChunkedArray) -> Ints:
+    encoded = column.combine_chunks().dictionary_encode()
+    return encoded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _flag(true: pa.ChunkedArray, known: pa.ChunkedArray | None = None) -> Ints:
+    values = true.fill_null(False).to_numpy().astype(np.int64)
+    if known is not None:
+        values[~pc.is_valid(known).to_numpy()] = MISSING
+    return values
+
+
+def _verified(column: pa.ChunkedArray) -> Ints:
+    lists = column.combine_chunks()
+    strong = pc.is_in(pc.list_flatten(lists), pa.array(_STRONG)).to_numpy(zero_copy_only=False)
+    parents = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
+    found = np.zeros(len(lists), dtype=np.int64)
+    np.maximum.at(found, parents, strong.astype(np.int64))
+    found[~pc.is_valid(lists).to_numpy(zero_copy_only=False)] = MISSING
+    return found
+
+
+def _seconds(column: pa.ChunkedArray) -> Floats:
+    micros = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+    return micros.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy() / 1e6
+
+
+def _days(column: pa.ChunkedArray) -> Floats:
+    return _seconds(column) / _DAY
+
+
+def _bans(fingerprint: Ints, enforcement: pa.Table) -> Floats:
+    bans = enforcement.filter(pc.equal(enforcement["kind"], "ban"))
+    first = np.full(fingerprint.size + 1, np.nan)
+    ascending = np.argsort(fingerprint)
+    row = _rows_of(bans["account_fp"].to_numpy(), fingerprint[ascending])
+    at = np.where(row >= 0, ascending[row], fingerprint.size)
+    np.fmin.at(first, at, _seconds(bans["ts"]))
+    return first[:-1]
+
+
+def identity_incidence(book: Book, least: int) -> tuple[Ints, Ints]:
+    """Return pseudo keys for payment, device and address, with the accounts that share them.
+
+    A pseudo key is the dense number of the value with its `KeyKind` in the low bits; values of fewer than
+    `least` accounts are left out.
+
+    Returns:
+        Keys and account numbers, two arrays of the same length.
+    """
+    keys, accounts = [], []
+    for name, kind in LINKING.items():
+        code = book.codes[name]
+        members = np.flatnonzero(code >= 0)
+        shared = np.bincount(code[members]) >= least if members.size else np.zeros(1, bool)
+        members = members[shared[code[members]]]
+        keys.append((code[members] << KIND_BITS) | int(kind))
+        accounts.append(members)
+    return np.concatenate(keys), np.concatenate(accounts)

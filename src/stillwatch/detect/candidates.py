@@ -1,0 +1,124 @@
+"""Candidate groups: communities of accounts with the keys that mark them, and clusters of keys.
+
+A pool of many templates shows as a community of account pairs; one fixed prompt in every request shows as a
+single key of many accounts, which no pair test can see. Both give the same thing: a set of keys whose carriers
+are looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse import csgraph
+from scipy.stats import binom
+
+from stillwatch.detect.ledger import Keys
+from stillwatch.detect.pairs import Incidence
+from stillwatch.model.views import KIND_MASK, KeyKind
+from stillwatch.stats.fdr import benjamini_hochberg
+
+Ints = npt.NDArray[np.int64]
+
+_KEY_LEVEL = 1e-3
+_MOST_KEYS_OF_ACCOUNT = 200
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Keys that mark a group, and the accounts that they were found with.
+
+    Attributes:
+        keys: Positions in `Keys` that an exchange can carry (text, system prompt, tools), ascending.
+        seeds: Account numbers whose discovery slice chose these keys; they are confirmed on other slices.
+        uses: Exchanges that carried the keys in the discovery slice, the rank of the candidate.
+    """
+
+    keys: Ints
+    seeds: Ints
+    uses: int
+
+
+def carried(keys: Keys) -> npt.NDArray[np.bool_]:
+    """Tell which keys mark single exchanges by their text."""
+    return (keys.key & KIND_MASK) <= int(KeyKind.TOOLS)
+
+
+def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints]) -> list[Candidate]:
+    """Find the keys that each community uses far more than its share of all incidences allows.
+
+    A key belongs to a community when the binomial test of its sampled accounts against the community's share
+    of all incidences is rejected (Benjamini-Hochberg over all pairs of key and community) and the community
+    holds a substantial part of its sampled accounts.
+    """
+    if not groups:
+        return []
+    label = np.full(incidence.accounts, -1)
+    for number, members in enumerate(groups):
+        label[members] = number
+    owner = label[incidence.account]
+    inside = owner >= 0
+    pair, held = np.unique(owner[inside] * keys.key.size + incidence.key[inside], return_counts=True)
+    group, key = pair // keys.key.size, pair % keys.key.size
+    base = np.bincount(owner[inside], minlength=len(groups)) / owner.size
+    size = np.diff(incidence.bounds)[key]
+    p_value = binom.sf(held - 1, size, base[group])
+    share = np.minimum(0.6, np.maximum(0.3, 5 * base[group]))
+    marks = benjamini_hochberg(p_value, _KEY_LEVEL) & (held >= share * size) & (held >= 3) & carried(keys)[key]
+    found = []
+    for number, members in enumerate(groups):
+        chosen = key[marks & (group == number)]
+        if chosen.size:
+            found.append(Candidate(chosen, members, int(keys.uses[chosen].sum())))
+    return found
+
+
+def of_keys(keys: Keys, incidence: Incidence, least_accounts: int, taken: Ints, least_overlap: float = 0.5) -> list[Candidate]:
+    """Cluster the keys that many accounts use again and again, by the accounts that use them.
+
+    Two keys are linked when their bottom-B samples overlap by `least_overlap` (Jaccard, estimated on bottom-k
+    sketches: Broder 1997); a cluster is a component of that graph.
+
+    Args:
+        keys: The shared keys.
+        incidence: The bottom-B sample.
+        least_accounts: A key counts when at least this many accounts used it twice or more.
+        taken: Keys that already mark a community; a cluster made of these only is left out.
+        least_overlap: Overlap at which two keys are one cluster.
+    """
+    repeated = (keys.repeaters >= least_accounts) & (keys.uses >= 2 * keys.accounts) & carried(keys)
+    chosen = np.flatnonzero(repeated)
+    if chosen.size == 0:
+        return []
+    labels = _cluster(chosen, incidence, least_overlap)
+    fresh = ~np.isin(chosen, taken)
+    found = []
+    for label in np.unique(labels[fresh]):
+        members = chosen[labels == label]
+        found.append(Candidate(members, np.empty(0, np.int64), int(keys.uses[members].max())))
+    return found
+
+
+def _cluster(chosen: Ints, incidence: Incidence, least_overlap: float) -> Ints:
+    """Label the `chosen` keys by component of the overlap graph."""
+    place = np.full(incidence.keys, -1)
+    place[chosen] = np.arange(chosen.size)
+    rows = np.flatnonzero(place[incidence.key] >= 0)
+    key, account = place[incidence.key[rows]], incidence.account[rows]
+    degree = np.bincount(account, minlength=incidence.accounts)
+    light = degree[account] <= _MOST_KEYS_OF_ACCOUNT
+    matrix = sparse.csr_array(
+        (np.ones(int(light.sum()), np.int32), (key[light], account[light])),
+        shape=(chosen.size, incidence.accounts),
+    )
+    shared = (matrix @ matrix.T).tocoo()
+    size = np.bincount(key[light], minlength=chosen.size)
+    either = size[shared.row] + size[shared.col] - shared.data
+    linked = shared.data >= least_overlap * either
+    graph = sparse.coo_array(
+        (np.ones(int(linked.sum())), (shared.row[linked], shared.col[linked])), shape=(chosen.size,) * 2
+    )
+    labels: Ints = csgraph.connected_components(graph, directed=False)[1].astype(np.int64)
+    return labels

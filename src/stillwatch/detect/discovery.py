@@ -1,0 +1,128 @@
+"""Discovery: from the exchanges of one slice to candidate groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch.detect import candidates, ledger, pairs
+from stillwatch.detect.book import Book, identity_incidence
+from stillwatch.detect.communities import communities
+from stillwatch.detect.config import DetectConfig
+from stillwatch.detect.keyclasses import key_classes
+from stillwatch.detect.ledger import Keys
+from stillwatch.detect.pairs import Incidence, Pairs
+from stillwatch.detect.rarekeys import sampled, screen_fraction, shared_keys
+from stillwatch.detect.tables import Span
+from stillwatch.model.views import KIND_MASK, KeyKind
+
+Ints = npt.NDArray[np.int64]
+
+_COMMON_SHARE = 0.05
+"""Client software and sampling settings of more than this share of the accounts link nobody."""
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Text keys and the class key that stands for each; both shape (K,), ascending by member."""
+
+    member: Ints
+    key: Ints
+
+    def table(self) -> ir.Table:
+        """Hand the classes to the engine."""
+        return ibis.memtable(pa.table({"member": self.member, "key": self.key}))
+
+    def members_of(self, keys: Ints) -> tuple[Ints, Ints]:
+        """Expand `keys` to their members.
+
+        Returns:
+            Raw keys and for each the position in `keys`. A key that is no class stands for itself.
+        """
+        order = np.argsort(self.key, kind="stable")
+        low = np.searchsorted(self.key[order], keys, side="left")
+        high = np.searchsorted(self.key[order], keys, side="right")
+        owner = np.repeat(np.arange(keys.size), high - low)
+        start = np.repeat(low - np.concatenate([[0], np.cumsum(high - low)[:-1]]), high - low)
+        raw = self.member[order][start + np.arange(owner.size)]
+        alone = np.flatnonzero(high == low)
+        return np.concatenate([raw, keys[alone]]), np.concatenate([owner, alone])
+
+
+@dataclass(frozen=True)
+class Discovered:
+    """What discovery hands on."""
+
+    classes: Classes
+    keys: Keys
+    links: Pairs
+    found: list[candidates.Candidate]
+
+
+def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) -> Discovered:
+    """Find candidate groups.
+
+    Args:
+        exchanges: Exchanges of the discovery slice.
+        span: What all exchanges cover.
+        book: All accounts.
+        config: Settings.
+    """
+    classes = find_classes(exchanges, span, config)
+    columns = ledger.all_uses(exchanges, classes.table() if classes.member.size else None, ledger.EXCHANGE_KEYS)
+    keys, sample = ledger.read_ledger(columns, config.least_key_accounts, config.bottom_b)
+    keys, incidence = _with_identity(keys, sample, book, config)
+    incidence = pairs.bounded(incidence, config.bottom_b, config.most_pairs)
+    links = pairs.validated(pairs.shared_pairs(incidence), incidence, config.pair_level)
+    groups = communities(links, config.resolution, config.least_accounts, config.seed)
+    found = candidates.of_communities(keys, incidence, groups)
+    taken = np.unique(np.concatenate([one.keys for one in found])) if found else np.empty(0, np.int64)
+    found += candidates.of_keys(keys, incidence, config.least_accounts, taken)
+    found.sort(key=lambda one: (-one.uses, int(keys.key[one.keys].min())))
+    return Discovered(classes, keys, links, found[: config.most_candidates])
+
+
+def find_classes(exchanges: ir.Table, span: Span, config: DetectConfig) -> Classes:
+    """Find the text keys that several accounts use, and which of them are one."""
+    fraction = screen_fraction(span, config.screen_incidences)
+    keys = np.sort(shared_keys(sampled(exchanges, fraction)).select("key").to_pyarrow()["key"].to_numpy())
+    share = min(fraction, config.class_exchanges / max(span.exchanges, 1))
+    lists = sampled(exchanges, share).select(keys="keys").to_pyarrow()["keys"].combine_chunks()
+    if keys.size == 0 or len(lists) == 0:
+        return Classes(keys, keys)
+    leader = key_classes(
+        lists.offsets.to_numpy().astype(np.int64), lists.values.to_numpy(zero_copy_only=False), keys
+    )
+    return Classes(keys, keys[leader])
+
+
+def _with_identity(keys: Keys, sample: pa.Table, book: Book, config: DetectConfig) -> tuple[Keys, Incidence]:
+    """Leave out keys that are too common to link anybody, and add payment, device and address."""
+    kind = keys.key & KIND_MASK
+    common = np.isin(kind, (int(KeyKind.CLIENT), int(KeyKind.SAMPLING)))
+    kept = np.flatnonzero(~common | (keys.accounts <= _COMMON_SHARE * book.size))
+    exchange_keys = Keys(keys.key[kept], keys.accounts[kept], keys.repeaters[kept], keys.uses[kept])
+    wanted = np.isin(sample["key"].to_numpy(), exchange_keys.key)
+    identity, owner = identity_incidence(book, config.least_key_accounts)
+    values, size = np.unique(identity, return_counts=True)
+    nothing = np.zeros(values.size, np.int64)
+    merged = np.concatenate([exchange_keys.key, values])
+    order = np.argsort(merged, kind="stable")
+    everything = Keys(
+        merged[order],
+        np.concatenate([exchange_keys.accounts, size])[order],
+        np.concatenate([exchange_keys.repeaters, nothing])[order],
+        np.concatenate([exchange_keys.uses, nothing])[order],
+    )
+    rows = pa.table(
+        {
+            "key": np.concatenate([sample["key"].to_numpy()[wanted], identity]),
+            "account_fp": np.concatenate([sample["account_fp"].to_numpy()[wanted], book.fingerprint[owner]]),
+        }
+    )
+    return everything, ledger.incidence(everything, book.fingerprint, rows)

@@ -1,0 +1,142 @@
+"""Evidence that the accounts of a group act together, calibrated on placebo groups.
+
+A group is cut into two halves of accounts. In each half every statistic gets a conformal e-value against
+placebo groups of the same size and volume from one half of the pool; the e-values of a half are averaged,
+because their dependence is unknown, and the two halves are multiplied, because they share no account
+(Vovk and Wang 2021, doi 10.1214/20-AOS2020; conformal e-values: arXiv 2302.07294).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.detect.placebo import Placebos, half_size
+from stillwatch.detect.profiles import COVARIANCE, STATISTICS, Profiles, statistics_of
+from stillwatch.model.views import View
+from stillwatch.stats.conformal import conformal_p
+from stillwatch.stats.evalues import conformal_log_e_from_log, log_mean_e
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+_POWER = 4.0
+_NAMES = tuple(STATISTICS)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One statistic of a group beside its placebo distribution.
+
+    Attributes:
+        name: Name of the statistic.
+        view: Its view.
+        value: Mean over the halves.
+        reference: Median over the placebos.
+        spread: Robust standard deviation over the placebos (from the interquartile range).
+        log_e: Log e-value, both halves together.
+        p_value: Larger of the halves' conformal p-values.
+    """
+
+    name: str
+    view: View
+    value: float
+    reference: float
+    spread: float
+    log_e: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All statistics of one group.
+
+    Attributes:
+        measured: One entry a statistic, in the order of `STATISTICS`; empty when the group is too small.
+        log_e: Log e-value of the group: averaged over statistics, multiplied over halves.
+        view_log_e: The same for each view alone.
+        accounts: Accounts that it was computed from.
+    """
+
+    measured: tuple[Measured, ...]
+    log_e: float
+    view_log_e: dict[View, float]
+    accounts: int
+
+
+NOTHING = Evidence((), 0.0, {}, 0)
+
+
+def weigh(profiles: Profiles, volume: Ints, placebos: Placebos, rng: np.random.Generator) -> Evidence:
+    """Compute the evidence of one group.
+
+    Args:
+        profiles: Profiles of the sampled members, made from their strands.
+        volume: Strand exchanges of these members.
+        placebos: Null distributions.
+        rng: Source of the random halves.
+    """
+    size = half_size(profiles.account.size // 2)
+    if size == 0:
+        return NOTHING
+    order = rng.permutation(profiles.account.size)
+    halves = [order[:size], order[size : 2 * size]]
+    values, nulls = [], []
+    for half, rows in enumerate(halves):
+        values.append(statistics_of(profiles, rows[None, :], placebos.rhythm)[0])
+        nulls.append(placebos.distribution(size, float(np.median(volume[rows])), half))
+    return combine(np.stack(values), np.stack(nulls), 2 * size)
+
+
+def combine(values: Floats, nulls: Floats, accounts: int) -> Evidence:
+    """Turn the statistics of two halves and of their placebos into evidence.
+
+    Args:
+        values: Shape (2, S).
+        nulls: Shape (2, m, S).
+        accounts: Accounts behind the values.
+    """
+    log_e = np.stack([_half_log_e(values[half], nulls[half]) for half in (0, 1)])
+    views = np.array([STATISTICS[name] for name in _NAMES])
+    view_log_e = {
+        view: float(log_mean_e(log_e[:, views == view], axis=1).sum()) for view in dict.fromkeys(STATISTICS.values())
+    }
+    middle = np.median(nulls, axis=(0, 1))
+    low, high = np.quantile(nulls, [0.25, 0.75], axis=(0, 1))
+    p_values = np.stack([_half_p(values[half], nulls[half]) for half in (0, 1)]).max(axis=0)
+    measured = tuple(
+        Measured(name, STATISTICS[name], *row)
+        for name, *row in zip(
+            _NAMES,
+            values.mean(axis=0).tolist(),
+            middle.tolist(),
+            ((high - low) / 1.349).tolist(),
+            log_e.sum(axis=0).tolist(),
+            p_values.tolist(),
+            strict=True,
+        )
+    )
+    return Evidence(measured, float(log_mean_e(log_e, axis=1).sum()), view_log_e, accounts)
+
+
+def _distance(values: Floats, centre: Floats) -> Floats:
+    """Distance above the centre; the covariance counts on both sides (load balancers lie below)."""
+    away = values - centre
+    both = np.array([name == COVARIANCE for name in _NAMES])
+    return np.where(both, np.abs(away), np.maximum(away, 0.0))
+
+
+def _half_log_e(values: Floats, null: Floats) -> Floats:
+    # the centre is taken over the placebos and the group alike, so that all m + 1 stay exchangeable
+    centre = np.median(np.vstack([null, values]), axis=0)
+    with np.errstate(divide="ignore"):
+        score = _POWER * np.log(_distance(values, centre))
+        placebo = _POWER * np.log(_distance(null, centre))
+    return conformal_log_e_from_log(score, placebo.T)
+
+
+def _half_p(values: Floats, null: Floats) -> Floats:
+    centre = np.median(np.vstack([null, values]), axis=0)
+    return conformal_p(_distance(values, centre), _distance(null, centre).T)

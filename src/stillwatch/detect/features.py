@@ -1,0 +1,211 @@
+"""Features of a group's behaviour: the numbers from which the verdict is added up.
+
+A feature that cannot be computed, because the source lacks the column, is NaN and adds nothing to any
+hypothesis. All features but the reference values are within the group; none looks at a single prompt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.detect.behaviour import Behaviour, mode_of
+from stillwatch.detect.book import MISSING, Book
+from stillwatch.detect.evidence import Evidence
+from stillwatch.detect.profiles import COVARIANCE
+from stillwatch.detect.strands import Strands
+from stillwatch.model.views import Elicitation
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+EXTRACTION = (
+    Elicitation.REASONING
+    | Elicitation.INLINE_TAGS
+    | Elicitation.BACKFILL
+    | Elicitation.GRADING
+    | Elicitation.REWRITING
+    | Elicitation.SYNTHESIS
+)
+_NAN = float("nan")
+_WINDOW_DAYS = 2.0
+_FAIL_OVER_SECONDS = 72 * 3600.0
+_LEAST_BANS = 3
+_LEAST_EXCHANGES = 4
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the features are in the placebo pool.
+
+    Attributes:
+        rhythm: Mean daily rhythm of an account.
+        cells: Effective number of capability cells of the pooled exchanges.
+        throwaway: Share of accounts with virtual or prepaid cards.
+    """
+
+    rhythm: float
+    cells: float
+    throwaway: float
+
+
+def reference_of(pool: Behaviour, book: Book) -> Reference:
+    """Measure the reference values on the placebo pool."""
+    return Reference(rhythm(pool), effective_cells(pool), known_share(book.throwaway))
+
+
+def features_of(
+    strands: Strands, rows: Behaviour, book: Book, evidence: Evidence, reference: Reference, text_kinds: frozenset[int]
+) -> dict[str, float]:
+    """Compute all features of a group.
+
+    Args:
+        strands: Strands of all members.
+        rows: Strand exchanges of the sampled members.
+        book: All accounts.
+        evidence: Group statistics against the placebos.
+        reference: Values in the placebo pool.
+        text_kinds: Key kinds among the group's keys.
+    """
+    members = strands.account
+    return {
+        "extraction_share": share((rows.elicitation & int(EXTRACTION)) != 0),
+        "repeat_share": repeat_share(rows),
+        "single_turn_share": share(rows.turn[rows.turn >= 0] <= 1),
+        "tool_share": share(rows.tools == 1),
+        "same_organisation": top_share(book.codes["org_id"][members]),
+        "same_payer": top_share(book.codes["payment_fp"][members]),
+        "shared_payments": shared_payments(book, members),
+        "throwaway_excess": known_share(book.throwaway[members]) - reference.throwaway,
+        "verified_share": known_share(book.verified[members]),
+        "programme_share": share(book.programme[members]) if book.known.any() else _NAN,
+        "reseller_share": share(book.reseller[members]) if book.known.any() else _NAN,
+        "birth_burst": birth_burst(book.created[members]),
+        "same_address": top_share(_modal_address(rows)),
+        "schedule": schedule(evidence),
+        "rhythm": rhythm(rows) / reference.rhythm if reference.rhythm > 0.01 else _NAN,
+        "coverage": float(np.log(effective_cells(rows) / reference.cells)),
+        "fail_over": fail_over(strands, book),
+        "strand_share": float(np.median(strands.hits.sum(axis=1) / book.exchanges[members])),
+        "software_keys": float(bool(text_kinds & {7, 8})),
+    }
+
+
+def share(true: npt.NDArray[np.bool_]) -> float:
+    """Return the share of true values, NaN when there are none at all."""
+    return float(true.mean()) if true.size else _NAN
+
+
+def known_share(flags: Ints) -> float:
+    """Return the share of ones among the known flags, NaN when none is known."""
+    return share(flags[flags != MISSING] == 1)
+
+
+def top_share(codes: Ints) -> float:
+    """Return the share of all members that have the most frequent known code, NaN when none is known."""
+    known = codes[codes >= 0]
+    return float(np.bincount(known).max() / codes.size) if known.size else _NAN
+
+
+def shared_payments(book: Book, members: Ints) -> float:
+    """Return the share of members that share their payment with a member of no common organisation.
+
+    A single payer of most of the group is an organisation's mark, not a ring's: the feature is then 0.
+    """
+    payment, org = book.codes["payment_fp"][members], book.codes["org_id"][members]
+    if not (payment >= 0).any():
+        return _NAN
+    if top_share(payment) >= 0.5:
+        return 0.0
+    unlinked = (payment >= 0) & (org == MISSING)
+    counts = np.bincount(payment[unlinked], minlength=int(payment.max()) + 1)
+    return float((counts[payment[unlinked]] >= 2).sum() / members.size)
+
+
+def birth_burst(created: Floats) -> float:
+    """Return the share of members that were created within the densest two days."""
+    days = np.sort(created[np.isfinite(created)])
+    if days.size == 0:
+        return _NAN
+    inside = np.searchsorted(days, days + _WINDOW_DAYS, side="right") - np.arange(days.size)
+    return float(inside.max() / days.size)
+
+
+def repeat_share(rows: Behaviour) -> float:
+    """Return the share of strand exchanges whose whole prompt another member sent as well.
+
+    Everyone who runs a benchmark or does the same homework runs the same items; a queue that is shared out
+    has no repeats (`docs/method.md`, section "Verdict").
+    """
+    known = rows.item != 0
+    if not known.any():
+        return _NAN
+    item, account = rows.item[known], rows.account[known]
+    pairs = np.unique(np.column_stack([item, account]), axis=0)
+    items, users = np.unique(pairs[:, 0], return_counts=True)
+    return share(np.isin(item, items[users >= 2]))
+
+
+def effective_cells(rows: Behaviour) -> float:
+    """Return the effective number of capability cells, 1 / sum p^2 (Simpson, unbiased), NaN when unknown."""
+    cells = rows.cell[rows.cell >= 0]
+    if cells.size < 2:
+        return _NAN
+    counts = np.bincount(cells).astype(np.float64)
+    simpson = (counts * (counts - 1)).sum() / (cells.size * (cells.size - 1.0))
+    return float(1.0 / max(simpson, 1.0 / (cells.size * (cells.size - 1.0))))
+
+
+def rhythm(rows: Behaviour) -> float:
+    """Return the mean daily rhythm of an account: the squared resultant length of its times on a 24-hour circle.
+
+    Unbiased for the number of exchanges: 0 for use around the clock, 1 for a single moment of the day
+    (Mardia and Jupp, Directional Statistics, 2000).
+    """
+    angle = rows.second * (2 * np.pi / 86_400)
+    accounts, place, count = np.unique(rows.account, return_inverse=True, return_counts=True)
+    if accounts.size == 0:
+        return _NAN
+    vector = np.bincount(place, np.cos(angle)) ** 2 + np.bincount(place, np.sin(angle)) ** 2
+    enough = count >= _LEAST_EXCHANGES
+    squared = (vector[enough] - count[enough]) / (count[enough] * (count[enough] - 1.0))
+    return float(squared.mean()) if squared.size else _NAN
+
+
+def schedule(evidence: Evidence) -> float:
+    """Return how many spreads the activity covariance lies from that of placebo groups, on either side."""
+    for measured in evidence.measured:
+        if measured.name == COVARIANCE and measured.spread > 0:
+            return abs(measured.value - measured.reference) / measured.spread
+    return _NAN
+
+
+def fail_over(strands: Strands, book: Book) -> float:
+    """Return the share of members that began within three days after a wave of bans, above what is expected.
+
+    A wave is at least three bans of members; members that were active before it cannot take over and count as
+    not beginning. Expected is what an even start over the whole window gives.
+    """
+    bans = np.sort(book.banned[strands.account])
+    bans = bans[np.isfinite(bans)]
+    first, last = strands.first / 1e6, float(strands.last.max(initial=0)) / 1e6
+    if bans.size < _LEAST_BANS or first.size == 0:
+        return 0.0 if np.isfinite(book.banned).any() else _NAN
+    wave = bans[_LEAST_BANS - 1]
+    window = max(last - float(first.min()), _FAIL_OVER_SECONDS)
+    began = share((first > wave - 3600) & (first <= wave + _FAIL_OVER_SECONDS))
+    return began - _FAIL_OVER_SECONDS / window if began > 0 else 0.0
+
+
+def _modal_address(rows: Behaviour) -> Ints:
+    return mode_of(rows.account, rows.address)[1]
+
+
+def asked_for(rows: Behaviour, least: float = 0.2) -> tuple[str, ...]:
+    """Return the names of the elicitation bits that at least `least` of the exchanges carry, most first."""
+    shares = {bit.name or "": share((rows.elicitation & int(bit)) != 0) for bit in Elicitation}
+    named = sorted(((value, name) for name, value in shares.items() if value >= least), reverse=True)
+    return tuple(name.lower() for _, name in named)
+

@@ -1,0 +1,181 @@
+"""Judgement: from candidates to groups with evidence, features and a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch.detect import behaviour, evidence, features, membership, strands, verdict
+from stillwatch.detect.assemble import Judged
+from stillwatch.detect.behaviour import Behaviour
+from stillwatch.detect.book import Book
+from stillwatch.detect.config import DetectConfig
+from stillwatch.detect.discovery import Discovered
+from stillwatch.detect.membership import Membership
+from stillwatch.detect.placebo import Placebos, draw_pool
+from stillwatch.detect.profiles import make_profiles
+from stillwatch.detect.tables import Span, confirmation_blocks
+from stillwatch.model.findings import Verdict
+from stillwatch.model.views import KIND_MASK, View
+from stillwatch.stats.fdr import e_bh
+
+Ints = npt.NDArray[np.int64]
+
+_SECOND_VIEW_LOG_E = float(np.log(20.0))
+"""A second view counts from e = 20 on: what a single test at 5 % would ask (`docs/method.md`)."""
+_LEAST_RHYTHM = 1e-9
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A candidate whose sharing held up on exchanges that did not find it."""
+
+    keys: Ints
+    membership: Membership
+
+
+def confirm_all(exchanges: ir.Table, discovered: Discovered, book: Book, config: DetectConfig) -> list[Confirmed]:
+    """Confirm the candidates on held-out exchanges and leave out repeats.
+
+    Args:
+        exchanges: Exchanges of all slices.
+        discovered: Candidates.
+        book: All accounts.
+        config: Settings.
+    """
+    found = discovered.found
+    if not found:
+        return []
+    counts = strands.strand_counts(exchanges, marks_of(discovered, [one.keys for one in found])).to_pyarrow()
+    carriers = strands.split_strands(counts, book.fingerprint, len(found))
+    confirmed = [
+        membership.confirm(one, mine, book, config.member_fdr) for one, mine in zip(found, carriers, strict=True)
+    ]
+    real = e_bh(np.array([one.group_log_e for one in confirmed]), config.fdr)
+    kept = [
+        Confirmed(one.keys, group)
+        for one, group, sure in zip(found, confirmed, real, strict=True)
+        if sure and group.strands.account.size >= config.least_accounts
+    ]
+    return [kept[at] for at in membership.distinct([one.membership for one in kept])]
+
+
+def marks_of(discovered: Discovered, chosen: Sequence[Ints]) -> ir.Table:
+    """Return the raw keys of each group for the engine: columns member and group."""
+    owner = np.repeat(np.arange(len(chosen)), [keys.size for keys in chosen])
+    raw, place = discovered.classes.members_of(discovered.keys.key[np.concatenate(list(chosen))])
+    return ibis.memtable(pa.table({"member": raw, "group": owner[place].astype(np.int64)}))
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The placebo pool: its exchanges, its null distributions and its reference values."""
+
+    rows: Behaviour
+    placebos: Placebos
+    reference: features.Reference
+    blocks: Ints
+    block_seconds: int
+
+
+def read_pool(
+    exchanges: ir.Table, book: Book, groups: Sequence[Confirmed], span: Span, config: DetectConfig
+) -> Pool:
+    """Draw the placebo pool and read its exchanges.
+
+    Args:
+        exchanges: Exchanges of all slices.
+        book: All accounts.
+        groups: Groups whose members are kept out of the pool.
+        span: What the exchanges cover.
+        config: Settings.
+    """
+    inside = np.zeros(book.size, bool)
+    for group in groups:
+        inside[group.membership.strands.account] = True
+    chosen = draw_pool(book, inside, config.placebo_accounts, np.random.default_rng([config.seed, 1]))
+    table = ibis.memtable(pa.table({"account_fp": book.fingerprint[chosen]}))
+    sent = exchanges.semi_join(table, "account_fp").select(*behaviour.COLUMNS)
+    rows = behaviour.read_behaviour(
+        sent.mutate(group=ibis.literal(-1, type="int64")).to_pyarrow(), book.fingerprint
+    )
+    blocks = confirmation_blocks(span)
+    profiles = make_profiles(rows, book, blocks, span.block_seconds)
+    rhythm = profiles.counts.sum(axis=0) + _LEAST_RHYTHM
+    placebos = Placebos(profiles, book.exchanges[profiles.account], rhythm, config.placebos, config.seed)
+    return Pool(rows, placebos, features.reference_of(rows, book), blocks, span.block_seconds)
+
+
+def read_members(
+    exchanges: ir.Table, discovered: Discovered, groups: Sequence[Confirmed], book: Book, most: int
+) -> Behaviour:
+    """Read the strand exchanges of at most `most` members of each group."""
+    sampled = [group.membership.strands.account[-most:] for group in groups]
+    owner = np.repeat(np.arange(len(groups)), [accounts.size for accounts in sampled]).astype(np.int64)
+    chosen = ibis.memtable(pa.table({"account_fp": book.fingerprint[np.concatenate(sampled)], "group": owner}))
+    marks = marks_of(discovered, [group.keys for group in groups])
+    return behaviour.read_behaviour(
+        behaviour.strand_rows(exchanges, marks, chosen).to_pyarrow(), book.fingerprint
+    )
+
+
+def judge(
+    groups: Sequence[Confirmed],
+    rows: Behaviour,
+    pool: Pool,
+    discovered: Discovered,
+    book: Book,
+    config: DetectConfig,
+) -> list[Judged]:
+    """Weigh every group and give its verdict.
+
+    The claim "campaign" has two nulls, that the sharing is chance and that the accounts otherwise act
+    independently; a group's e-value is the smaller of the two, which is an e-value for their union. e-BH runs
+    over all candidates, those that were dropped included (with e = 0).
+    """
+    weighed = [_weigh(number, group, rows, pool, book, config) for number, group in enumerate(groups)]
+    log_e = np.array(
+        [min(group.membership.group_log_e, found.log_e) for group, (found, _) in zip(groups, weighed, strict=True)]
+    )
+    dropped = np.full(len(discovered.found) - len(groups), -np.inf)
+    coordinated = e_bh(np.concatenate([log_e, dropped]), config.fdr)[: len(groups)]
+    judged = []
+    for at, (group, (found, mine)) in enumerate(zip(groups, weighed, strict=True)):
+        kinds = frozenset((discovered.keys.key[group.keys] & KIND_MASK).tolist())
+        known = features.features_of(group.membership.strands, mine, book, found, pool.reference, kinds)
+        ranked = verdict.hypotheses(known)
+        second = any(value >= _SECOND_VIEW_LOG_E for view, value in found.view_log_e.items() if view is not View.TEXT)
+        said = verdict.decide(
+            ranked, coordinated=bool(coordinated[at]), second_view=second, verdict_error=config.verdict_error
+        )
+        judged.append(Judged(group.keys, group.membership, found, known, mine, ranked, said, float(log_e[at])))
+    return merged(judged)
+
+
+def _weigh(
+    number: int, group: Confirmed, rows: Behaviour, pool: Pool, book: Book, config: DetectConfig
+) -> tuple[evidence.Evidence, Behaviour]:
+    mine = rows.of_group(number)
+    profiles = make_profiles(mine, book, pool.blocks, pool.block_seconds)
+    place = np.searchsorted(group.membership.strands.account, profiles.account)
+    volume = group.membership.strands.hits.sum(axis=1)[place]
+    rng = np.random.default_rng([config.seed, 2, int(group.keys[0])])
+    return evidence.weigh(profiles, volume, pool.placebos, rng), mine
+
+
+def merged(judged: Sequence[Judged], least_inside: float = 0.6) -> list[Judged]:
+    """Leave out groups that are part of a larger group of the same verdict."""
+    kept: list[Judged] = []
+    for one in sorted(judged, key=lambda one: -one.membership.strands.account.size):
+        mine = one.membership.strands.account
+        rivals = [other for other in kept if other.verdict is one.verdict]
+        if all(np.isin(mine, other.membership.strands.account).mean() < least_inside for other in rivals):
+            kept.append(one)
+    order = {Verdict.CAMPAIGN: 0, Verdict.UNDECIDED: 1}
+    return sorted(kept, key=lambda one: (order.get(one.verdict, 2), -one.membership.strands.account.size))

@@ -1,0 +1,105 @@
+"""Recognise the keys of one template as one.
+
+A template of thirty words leaves a handful of keys in each prompt, which come and go together. Counted one by
+one they would make a single shared template look like many shared keys, and the Poisson null of the pair test
+would be wrong. Keys are put into one class when they occur in the same exchanges. A class never grows by
+chains: a key joins the class of a key that it stands beside, not of a neighbour's neighbour.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+_EMPTY = np.int64(-1)
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+@numba.njit(cache=True, nogil=True)
+def _slot(value: int, mask: int) -> int:
+    mixed = np.uint64(value) * _MULTIPLIER
+    return np.int64((mixed >> np.uint64(20)) & np.uint64(mask))
+
+
+@numba.njit(cache=True, nogil=True)
+def _build(keys: Ints, mask: int) -> Ints:
+    table = np.full(mask + 1, _EMPTY, dtype=np.int64)
+    for index in range(keys.size):
+        slot = _slot(keys[index], mask)
+        while table[slot] != _EMPTY:
+            slot = (slot + 1) & mask
+        table[slot] = index
+    return table
+
+
+@numba.njit(cache=True, nogil=True)
+def _lookup(values: Ints, keys: Ints, table: Ints, mask: int) -> Ints:
+    found = np.empty(values.size, dtype=np.int64)
+    for position in range(values.size):
+        slot = _slot(values[position], mask)
+        while table[slot] != _EMPTY and keys[table[slot]] != values[position]:
+            slot = (slot + 1) & mask
+        found[position] = table[slot]
+    return found
+
+
+def index_of(values: Ints, keys: Ints) -> Ints:
+    """Return for each of `values` its position in `keys` (distinct), or -1 where it is not among them."""
+    size = 1 << max(4, int(keys.size * 2).bit_length())
+    return _lookup(values, keys, _build(keys, size - 1), size - 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _stars(offsets: Ints, index: Ints, uses: Ints) -> tuple[Ints, Ints]:
+    """Pair every key of a row with the two smallest keys of that row; counts rows of each key on the way."""
+    left = np.empty(2 * index.size, dtype=np.int64)
+    right = np.empty(2 * index.size, dtype=np.int64)
+    filled = 0
+    for row in range(offsets.size - 1):
+        first, second = np.int64(-1), np.int64(-1)
+        for position in range(offsets[row], offsets[row + 1]):
+            key = index[position]
+            if key < 0:
+                continue
+            uses[key] += 1
+            if first < 0 or key < first:
+                first, second = key, first
+            elif second < 0 or key < second:
+                second = key
+        for position in range(offsets[row], offsets[row + 1]):
+            key = index[position]
+            if key < 0:
+                continue
+            for head in (first, second):
+                if head >= 0 and head < key:
+                    left[filled], right[filled] = key, head
+                    filled += 1
+    return left[:filled], right[:filled]
+
+
+def key_classes(offsets: Ints, values: Ints, keys: Ints, least_overlap: float = 0.5) -> Ints:
+    """Give each key the position of the key that stands for its class.
+
+    Args:
+        offsets: Row boundaries in `values`, shape (rows + 1,).
+        values: Text keys of the sampled exchanges, each key at most once in a row.
+        keys: Shared keys in ascending order, shape (K,).
+        least_overlap: Two keys are one when they occur together in at least this share of the rows of either.
+
+    Returns:
+        Positions into `keys`, shape (K,); a key that stands for itself has its own position.
+    """
+    uses = np.zeros(keys.size, dtype=np.int64)
+    left, right = _stars(offsets, index_of(values, keys), uses)
+    leader = np.arange(keys.size, dtype=np.int64)
+    if left.size == 0:
+        return leader
+    pairs, together = np.unique(left * keys.size + right, return_counts=True)
+    key, head = pairs // keys.size, pairs % keys.size
+    same = together >= np.maximum(2, least_overlap * np.maximum(uses[key], uses[head]))
+    # pairs are sorted by key, then head: writing backwards leaves the smallest head of each key
+    leader[key[same][::-1]] = head[same][::-1]
+    return leader[leader]

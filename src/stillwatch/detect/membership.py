@@ -1,0 +1,112 @@
+"""Which accounts belong to a group: confirmation on exchanges that did not find it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from stillwatch.detect.book import Book
+from stillwatch.detect.candidates import Candidate
+from stillwatch.detect.strands import Strands
+from stillwatch.detect.tables import DISCOVERY
+from stillwatch.stats.evalues import log_mean_e, log_mixture_e
+from stillwatch.stats.fdr import e_bh
+from stillwatch.stats.overdispersion import fit_beta_binomial
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+_DISPERSION_CEILING = 50.0
+"""Users repeat themselves: no background is taken to be less over-dispersed than this (alpha + beta)."""
+
+
+@dataclass(frozen=True)
+class Membership:
+    """The members of a group.
+
+    Attributes:
+        strands: Strands of the members only.
+        log_e: Log e-value of each member, shape of `strands.account`.
+        group_log_e: Log of the mean e-value of the seeds (of all carriers where there are no seeds).
+        background: Rate at which outsiders carry the keys.
+        dispersion: Over-dispersion (alpha + beta) of that background.
+        held_out: Exchanges that the confirmation was computed from.
+    """
+
+    strands: Strands
+    log_e: Floats
+    group_log_e: float
+    background: float
+    dispersion: float
+    held_out: int
+
+
+def confirm(candidate: Candidate, strands: Strands, book: Book, level: float) -> Membership:
+    """Find the accounts that carry the candidate's keys more often than the background allows.
+
+    The null of an account: it carries the keys at the outsiders' rate, over-dispersed (beta-binomial). The
+    accounts that chose the keys are judged on the two confirmation slices only; all others had no part in the
+    choice and are judged on everything they sent. Members are chosen by e-BH over all accounts of the log.
+
+    Args:
+        candidate: Keys and seeds.
+        strands: Carriers of the keys.
+        book: All accounts.
+        level: False-discovery rate among the members.
+    """
+    seed = np.isin(strands.account, candidate.seeds)
+    hits, trials = strands.hits.copy(), book.totals[strands.account]
+    hits[seed, DISCOVERY] = 0
+    trials = np.where(seed[:, None] & (np.arange(3) == DISCOVERY), 0, trials)
+    x, n = hits.sum(axis=1), trials.sum(axis=1)
+    mean, dispersion = _background(strands, book)
+    log_e = log_mixture_e(x, n, mean, dispersion)
+    everyone = np.zeros(book.size)
+    everyone[strands.account] = log_e
+    chosen = e_bh(everyone, level)[strands.account]
+    judged = seed if seed.any() else np.ones(seed.size, bool)
+    group = float(log_mean_e(log_e[judged], axis=0)) if judged.any() else 0.0
+    return Membership(strands.only(chosen), log_e[chosen], group, mean, dispersion, int(n.sum()))
+
+
+def _background(strands: Strands, book: Book) -> tuple[float, float]:
+    """Fit the rate at which accounts outside the group carry its keys.
+
+    An outsider is an account for which the keys are a small part of its traffic (at most one in twenty
+    exchanges, or a single one). A key that is popular outside therefore makes its own null harder to beat.
+    """
+    hits, trials = strands.hits.sum(axis=1), book.exchanges[strands.account]
+    outside = (hits <= 1) | (hits <= 0.05 * trials)
+    all_hits = np.zeros(book.size, np.int64)
+    all_hits[strands.account] = hits
+    outsider = np.ones(book.size, bool)
+    outsider[strands.account[~outside]] = False
+    mean, dispersion = fit_beta_binomial(all_hits[outsider], book.exchanges[outsider])
+    return float(mean), float(min(dispersion, _DISPERSION_CEILING))
+
+
+def distinct(found: list[Membership], least_overlap: float = 0.6) -> list[int]:
+    """Return the positions of the groups that do not repeat a larger one.
+
+    Two candidates are the same group when their members overlap by `least_overlap` (Jaccard); the larger is
+    kept. Containment alone is not enough: a campaign may hide among the users of a popular application.
+    """
+    sizes = np.array([len(group.log_e) for group in found], dtype=np.int64)
+    rows = np.repeat(np.arange(len(found)), sizes)
+    accounts = np.concatenate([group.strands.account for group in found] or [np.empty(0, np.int64)])
+    width = int(accounts.max(initial=0)) + 1
+    matrix = sparse.csr_array((np.ones(rows.size, np.int32), (rows, accounts)), shape=(len(found), width))
+    shared = (matrix @ matrix.T).tocsr()
+    kept: list[int] = []
+    dropped = np.zeros(len(found), bool)
+    for i in np.lexsort((np.arange(len(found)), -sizes)):
+        if dropped[i]:
+            continue
+        kept.append(int(i))
+        others = shared.indices[shared.indptr[i] : shared.indptr[i + 1]]
+        common = shared.data[shared.indptr[i] : shared.indptr[i + 1]]
+        dropped[others[common >= least_overlap * (sizes[i] + sizes[others] - common)]] = True
+    return sorted(kept)

@@ -1,0 +1,112 @@
+"""Account pairs that share more keys than chance allows.
+
+Consistent bottom-B sampling keeps for each key the B accounts with the smallest fingerprints, so that the same
+accounts survive in every key and overlaps are preserved while the cost of a key falls from df(df-1)/2 to at
+most B(B-1)/2 pairs (`docs/method.md`, section "Groups").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.stats.poisson import critical_counts
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Incidence:
+    """Which account used which key, after bottom-B sampling; sorted by key, then account.
+
+    Attributes:
+        key: Dense key numbers, ascending, shape (I,).
+        account: Dense account numbers in the order of account fingerprints, shape (I,).
+        keys: Number of keys.
+        accounts: Number of accounts.
+    """
+
+    key: Ints
+    account: Ints
+    keys: int
+    accounts: int
+
+    @property
+    def bounds(self) -> Ints:
+        """Start of each key's rows and the end of the last, shape (keys + 1,)."""
+        return np.searchsorted(self.key, np.arange(self.keys + 1))
+
+
+def bottom(incidence: Incidence, most: int) -> Incidence:
+    """Keep for each key the `most` accounts with the smallest numbers."""
+    starts = incidence.bounds
+    rank = np.arange(incidence.key.size) - starts[incidence.key]
+    kept = rank < most
+    return Incidence(incidence.key[kept], incidence.account[kept], incidence.keys, incidence.accounts)
+
+
+def pair_count(incidence: Incidence) -> int:
+    """Return how many pairs `shared_pairs` would enumerate."""
+    sizes = np.diff(incidence.bounds)
+    return int((sizes * (sizes - 1) // 2).sum())
+
+
+def bounded(incidence: Incidence, most_accounts: int, most_pairs: int) -> Incidence:
+    """Lower B from `most_accounts` until at most `most_pairs` pairs are left."""
+    kept = bottom(incidence, most_accounts)
+    while pair_count(kept) > most_pairs and most_accounts > 4:
+        most_accounts = most_accounts * 3 // 4
+        kept = bottom(incidence, most_accounts)
+    return kept
+
+
+@numba.njit(cache=True, nogil=True)
+def _enumerate(bounds: Ints, account: Ints, accounts: int, total: int) -> Ints:
+    codes = np.empty(total, dtype=np.int64)
+    filled = 0
+    for key in range(bounds.size - 1):
+        for a in range(bounds[key], bounds[key + 1]):
+            base = account[a] * accounts
+            for b in range(a + 1, bounds[key + 1]):
+                codes[filled] = base + account[b]
+                filled += 1
+    return codes
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of accounts with the number of keys that they share; a < b."""
+
+    a: Ints
+    b: Ints
+    shared: Ints
+
+
+def shared_pairs(incidence: Incidence) -> Pairs:
+    """Count for every pair of accounts the keys that both used."""
+    codes = _enumerate(
+        incidence.bounds, incidence.account, incidence.accounts, pair_count(incidence)
+    )
+    codes.sort()
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    shared = np.diff(starts, append=codes.size)
+    code = codes[starts]
+    return Pairs(code // max(incidence.accounts, 1), code % max(incidence.accounts, 1), shared)
+
+
+def validated(pairs: Pairs, incidence: Incidence, level: float) -> Pairs:
+    """Keep the pairs that share at least two keys and more than a Poisson null allows.
+
+    The null has mean d_a d_b 2 sum_k C(m_k, 2) / (sum_a d_a)^2 with d the number of sampled keys of an account
+    and m_k the number of sampled accounts of a key: accounts pick keys by popularity alone. It is the
+    bipartite configuration model, in the sparse limit in which the counts are Poisson.
+    """
+    degree = np.bincount(incidence.account, minlength=incidence.accounts).astype(np.float64)
+    strength = 2.0 * pair_count(incidence) / max(degree.sum(), 1.0) ** 2
+    repeated = pairs.shared >= 2
+    a, b, shared = pairs.a[repeated], pairs.b[repeated], pairs.shared[repeated]
+    kept = shared >= critical_counts(degree[a] * degree[b] * strength, level, least=2)
+    return Pairs(a[kept], b[kept], shared[kept])

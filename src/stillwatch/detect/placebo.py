@@ -1,0 +1,118 @@
+"""Placebo groups: sets of the operator's own accounts that have nothing in common by construction.
+
+They are drawn at random, matched to the group in size and in volume, from accounts outside all candidate
+groups. Their statistics are the null distribution of the group's statistics, so that the operator's own
+traffic, not a model of it, says what is unusual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.detect.book import Book
+from stillwatch.detect.profiles import Profiles, statistics_of
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+SIZES = (4, 6, 8, 12, 16, 24, 32, 48, 64, 80)
+"""Sizes of half groups; a half is cut down to the next of these, so that placebos can be shared."""
+_LEAST_WINDOW = 101
+_THIN = 50
+
+
+def draw_pool(book: Book, inside: npt.NDArray[np.bool_], wanted: int, rng: np.random.Generator) -> Ints:
+    """Choose the accounts of the placebo pool, all volumes alike.
+
+    Args:
+        book: All accounts.
+        inside: Accounts that belong to a candidate group; used only where a volume has too few others.
+        wanted: Size of the pool.
+        rng: Source of randomness.
+
+    Returns:
+        Account numbers, ascending.
+    """
+    stratum = np.log2(np.maximum(book.exchanges, 1)).astype(np.int64)
+    strata = np.unique(stratum)
+    each = max(_THIN, wanted // max(strata.size, 1))
+    chosen = []
+    for value in strata:
+        members = rng.permutation(np.flatnonzero(stratum == value))
+        outside = members[~inside[members]]
+        short = members[inside[members]] if outside.size < _THIN else members[:0]
+        chosen.append(np.concatenate([outside, short])[:each])
+    return np.sort(np.concatenate(chosen))
+
+
+def half_size(accounts: int) -> int:
+    """Return the size to which a half of so many accounts is cut, 0 when it is too small."""
+    return max((size for size in SIZES if size <= accounts), default=0)
+
+
+@dataclass
+class Placebos:
+    """Null distributions of the group statistics, made when first asked for and then kept.
+
+    Attributes:
+        profiles: Profiles of the pool.
+        volume: Exchanges of each account of the pool, shape (n,).
+        rhythm: Activity of the service in each block.
+        number: Placebo groups in a distribution.
+        seed: Seed of the draws.
+    """
+
+    profiles: Profiles
+    volume: Ints
+    rhythm: Floats
+    number: int
+    seed: int
+    _made: dict[tuple[int, int, int], Floats] = field(default_factory=dict)
+
+    def distribution(self, size: int, volume: float, half: int) -> Floats:
+        """Return the statistics of placebo groups, shape (number, statistics).
+
+        Args:
+            size: Accounts in a group, one of `SIZES`.
+            volume: Typical number of exchanges of an account; rounded to a power of two.
+            half: 0 or 1; the two halves of a group are compared with separate accounts.
+        """
+        octave = int(np.log2(max(volume, 1.0)))
+        key = (size, octave, half)
+        if key not in self._made:
+            rng = np.random.default_rng([self.seed, *key])
+            groups = self.draw(size, 1.5 * 2.0**octave, half, self.number, rng)
+            self._made[key] = statistics_of(self.profiles, groups, self.rhythm)
+        return self._made[key]
+
+    def draw(self, size: int, volume: float, half: int, number: int, rng: np.random.Generator) -> Ints:
+        """Draw groups from the accounts of one half with about the given volume; rows of the pool.
+
+        Each group walks through a window of the pool, ordered by volume, with a stride that is coprime to the
+        window's length, so that no account stands twice in a group.
+        """
+        mine = np.flatnonzero(np.arange(self.volume.size) % 2 == half)
+        ordered = mine[np.argsort(self.volume[mine], kind="stable")]
+        width = _prime_below(min(max(6 * size, _LEAST_WINDOW), ordered.size))
+        middle = int(np.searchsorted(self.volume[ordered], volume))
+        low = int(np.clip(middle - width // 2, 0, ordered.size - width))
+        start = rng.integers(0, width, number)
+        stride = rng.integers(1, max(width, 2), number)
+        # a window shuffled anew for each stretch of groups: strides alone would repeat the same neighbours
+        window = ordered[low : low + width]
+        place = (start[:, None] + stride[:, None] * np.arange(size)) % width
+        shuffles = np.stack([rng.permutation(window) for _ in range(64)])
+        groups = shuffles[rng.integers(0, 64, number)[:, None], place]
+        groups[:, width:] = -1
+        return groups
+
+
+def _prime_below(limit: int) -> int:
+    """Return the largest prime that is at most `limit`, or 1."""
+    for value in range(limit, 1, -1):
+        if all(value % divisor for divisor in range(2, int(value**0.5) + 1)):
+            return value
+    return 1

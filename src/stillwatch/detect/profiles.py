@@ -1,0 +1,117 @@
+"""Profiles: per-account columns from which the statistics of any set of accounts are computed.
+
+A statistic of a group is a function of its members' profiles, so the same code computes it for the group and
+for thousands of placebo groups.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.detect.behaviour import Behaviour, mode_of
+from stillwatch.detect.book import Book
+from stillwatch.detect.tables import DISCOVERY
+from stillwatch.model.views import View
+from stillwatch.stats.dispersion import covariance_ratios
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+MATCHES: dict[str, View] = {
+    "sampling_uniformity": View.SAMPLING,
+    "client_uniformity": View.INFRASTRUCTURE,
+    "address_sharing": View.INFRASTRUCTURE,
+    "payment_sharing": View.IDENTITY,
+    "device_sharing": View.IDENTITY,
+    "email_domain_sharing": View.IDENTITY,
+    "births": View.IDENTITY,
+}
+COVARIANCE = "activity_covariance"
+STATISTICS: dict[str, View] = {COVARIANCE: View.TIMING, **MATCHES}
+"""Every group statistic with its view; the order is that of all score arrays."""
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Columns of n accounts.
+
+    Attributes:
+        account: Account numbers in the book, ascending, shape (n,).
+        codes: For each statistic of `MATCHES` a code of each account, -1 where unknown, each of shape (n,).
+        counts: Exchanges in each confirmation block, shape (n, bins).
+    """
+
+    account: Ints
+    codes: dict[str, Ints]
+    counts: Floats
+
+
+def make_profiles(rows: Behaviour, book: Book, blocks: Ints, block_seconds: int) -> Profiles:
+    """Summarise exchanges by account.
+
+    Args:
+        rows: Exchanges of the accounts: their strand, or all their traffic in the placebo pool.
+        book: All accounts.
+        blocks: Numbers of the confirmation blocks, ascending, shape (bins,).
+        block_seconds: Length of a block.
+    """
+    account, sampling = mode_of(rows.account, rows.sampling)
+    codes = {
+        "sampling_uniformity": sampling,
+        "client_uniformity": mode_of(rows.account, rows.client)[1],
+        "address_sharing": mode_of(rows.account, rows.address)[1],
+        "payment_sharing": book.codes["payment_fp"][account],
+        "device_sharing": book.codes["device_fp"][account],
+        "email_domain_sharing": book.codes["email_domain"][account],
+        "births": np.nan_to_num(np.floor(book.created[account]), nan=-1).astype(np.int64),
+    }
+    return Profiles(account, codes, _block_counts(rows, account, blocks, block_seconds))
+
+
+def _block_counts(rows: Behaviour, account: Ints, blocks: Ints, block_seconds: int) -> Floats:
+    held = rows.slice != DISCOVERY
+    block = (rows.second[held] // block_seconds).astype(np.int64)
+    place = np.minimum(np.searchsorted(blocks, block), max(blocks.size - 1, 0))
+    owner = np.searchsorted(account, rows.account[held])
+    counts = np.zeros((account.size, max(blocks.size, 1)))
+    np.add.at(counts, (owner, place), 1.0)
+    return counts
+
+
+@numba.njit(cache=True, nogil=True)
+def _match_fractions(codes: Ints, groups: Ints) -> Floats:
+    fractions = np.zeros(groups.shape[0])
+    size = groups.shape[1]
+    row = np.empty(size, dtype=np.int64)
+    for group in range(groups.shape[0]):
+        for place in range(size):
+            member = groups[group, place]
+            row[place] = codes[member] if member >= 0 else -1
+        row.sort()
+        matches, run = 0, 0
+        for place in range(1, size):
+            run = run + 1 if row[place] == row[place - 1] and row[place] >= 0 else 0
+            matches += run
+        fractions[group] = matches / (size * (size - 1) / 2)
+    return fractions
+
+
+def statistics_of(profiles: Profiles, groups: Ints, rhythm: Floats) -> Floats:
+    """Compute all statistics of many groups of equal size.
+
+    Args:
+        profiles: Columns of the accounts.
+        groups: Rows of `profiles` for each group, -1 for an empty place, shape (m, k).
+        rhythm: Activity of the whole service in each confirmation block, shape (bins,).
+
+    Returns:
+        Shape (m, len(STATISTICS)). The covariance is the logarithm of the ratio; a match is the fraction of
+        account pairs with the same known code.
+    """
+    columns = [np.log(np.maximum(covariance_ratios(profiles.counts, groups, rhythm), 1e-3))]
+    columns += [_match_fractions(profiles.codes[name], groups) for name in MATCHES]
+    return np.column_stack(columns)

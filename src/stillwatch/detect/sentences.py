@@ -1,0 +1,132 @@
+"""The words of findings: what a statistic means, where it comes from, which public indicator it matches."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from stillwatch.detect.evidence import Evidence, Measured
+from stillwatch.detect.membership import Membership
+from stillwatch.model.findings import Finding, Verdict
+from stillwatch.model.views import View
+
+METHOD_VERSION = 1
+_PLACEBO = "conformal e-value against placebo groups of the operator's own accounts (arXiv 2302.07294)"
+
+SENTENCES: dict[str, str] = {
+    "activity_covariance": "joint activity has a log covariance ratio of {value:+.2f}; independent accounts have {reference:+.2f}",
+    "sampling_uniformity": "{value:.1%} of account pairs use the same sampling settings; {reference:.1%} among unrelated accounts",
+    "client_uniformity": "{value:.1%} of account pairs use the same client software; {reference:.1%} among unrelated accounts",
+    "address_sharing": "{value:.1%} of account pairs come from one address; {reference:.1%} among unrelated accounts",
+    "payment_sharing": "{value:.1%} of account pairs share a payment instrument; {reference:.1%} among unrelated accounts",
+    "device_sharing": "{value:.1%} of account pairs share a sign-up device; {reference:.1%} among unrelated accounts",
+    "email_domain_sharing": "{value:.1%} of account pairs share an e-mail domain; {reference:.1%} among unrelated accounts",
+    "births": "{value:.1%} of account pairs were opened on one day; {reference:.1%} among unrelated accounts",
+}
+
+_ADVISORY: dict[str, tuple[int, ...]] = {
+    "shared_prompts": (18,),
+    "activity_covariance": (14,),
+    "sampling_uniformity": (41,),
+    "client_uniformity": (35,),
+    "address_sharing": (6,),
+    "payment_sharing": (9,),
+    "births": (12,),
+    "extraction_share": (22, 24, 25),
+    "fail_over": (16, 17),
+    "throwaway_excess": (10,),
+}
+"""Numbers of the signal list in `docs/method.md`, section "Public indicators"."""
+
+_MISSING: dict[str, str] = {
+    "same_payer": "payment fingerprints of the accounts: one payer speaks for an organisation",
+    "same_organisation": "organisation ids of the accounts: a declared organisation explains shared prompts",
+    "repeat_share": "prompt fingerprints: whether the accounts run the same items or share out a queue",
+    "birth_burst": "creation times of the accounts",
+    "fail_over": "the operator's enforcement events: whether new accounts took over after bans",
+    "extraction_share": "prompt text at ingest: what the prompts ask for",
+    "verified_share": "verification state of the accounts",
+}
+
+
+@dataclass(frozen=True)
+class Sized:
+    """How many accounts and exchanges a finding rests on."""
+
+    accounts: int
+    exchanges: int
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"{self.accounts} accounts, {self.exchanges} exchanges"
+
+
+def findings_of(membership: Membership, evidence: Evidence, keys: int) -> tuple[Finding, ...]:
+    """Return the evidence of a group: shared text first, then the statistics with the largest e-values."""
+    ranked = sorted(evidence.measured, key=lambda measured: -measured.log_e)
+    sized = Sized(evidence.accounts, int(membership.strands.hits.sum()))
+    return (_text(membership, keys), *(_measured(one, sized) for one in ranked))
+
+
+def _text(membership: Membership, keys: int) -> Finding:
+    strands = membership.strands
+    value = float(strands.hits.sum() / max(membership.held_out, 1))
+    return Finding(
+        measure="shared_prompts",
+        method="mixture e-value against an over-dispersed background, on exchanges that did not choose the keys",
+        version=METHOD_VERSION,
+        view=View.TEXT,
+        value=float(strands.account.size),
+        reference=membership.background,
+        e_value=to_e(membership.group_log_e),
+        computed_from=str(Sized(strands.account.size, membership.held_out)),
+        sentence=(
+            f"{strands.account.size} accounts share {keys} rare prompt keys in {int(strands.hits.sum())} exchanges "
+            f"({value:.0%} of those judged); outsiders carry them in {membership.background:.4%} of theirs"
+        ),
+    )
+
+
+def _measured(one: Measured, sized: Sized) -> Finding:
+    return Finding(
+        measure=one.name,
+        method=_PLACEBO,
+        version=METHOD_VERSION,
+        view=one.view,
+        value=one.value,
+        reference=one.reference,
+        e_value=to_e(one.log_e),
+        computed_from=str(sized),
+        sentence=SENTENCES[one.name].format(value=one.value, reference=one.reference),
+    )
+
+
+def to_e(log_e: float) -> float:
+    """Return the e-value, capped at 1e300 so that it stays a JSON number."""
+    return math.exp(min(log_e, 690.0))
+
+
+def advisory_ids(features: dict[str, float], evidence: Evidence, least_log_e: float = 3.0) -> tuple[str, ...]:
+    """Return the numbers of the public indicators that the group matches."""
+    matched = {"shared_prompts"} | {one.name for one in evidence.measured if one.log_e >= least_log_e}
+    matched |= {name for name, least in _LEAST_FEATURE.items() if features.get(name, 0.0) >= least}
+    numbers = sorted({number for name in matched for number in _ADVISORY.get(name, ())})
+    return tuple(f"signal-{number}" for number in numbers)
+
+
+_LEAST_FEATURE = {"extraction_share": 0.5, "fail_over": 0.2, "throwaway_excess": 0.3}
+
+
+def atlas_ids(features: dict[str, float], verdict: Verdict) -> tuple[str, ...]:
+    """Return the MITRE ATLAS techniques that a campaign shows; none for honest groups."""
+    if verdict is not Verdict.CAMPAIGN:
+        return ()
+    mixed = features.get("strand_share", 1.0) < 0.8
+    # AML.T0008.005, AI Service Proxies: distillation mixed with ordinary traffic of the same accounts
+    return ("AML.T0024.002", "AML.T0040", *(("AML.T0008.005",) if mixed else ()))
+
+
+def would_settle(features: dict[str, float]) -> tuple[str, ...]:
+    """Say what is not known and would move the verdict."""
+    absent = [text for name, text in _MISSING.items() if math.isnan(features.get(name, math.nan))]
+    return (*absent, "a statement of the account holders: declared use, organisation, or programme")

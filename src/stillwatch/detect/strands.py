@@ -1,0 +1,121 @@
+"""Strands: the exchanges of each account that carry a candidate's keys."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch.detect.tables import CONFIRM_A, CONFIRM_B, DISCOVERY
+from stillwatch.store.engine import epoch_us
+
+Ints = npt.NDArray[np.int64]
+
+_DAY_US = 86_400 * 1_000_000
+_ROW = ("account_fp", "ts", "slice", "input_tokens", "output_tokens")
+
+
+def carrying(exchanges: ir.Table, marks: ir.Table, columns: tuple[str, ...]) -> ir.Table:
+    """Return the exchanges that carry a marked key, once for each group: columns group and `columns`.
+
+    Args:
+        exchanges: Exchanges with the column slice.
+        marks: Columns member (a raw key) and group.
+        columns: Columns to keep; exchanges that agree in all of them count once.
+    """
+    text = exchanges.select(*columns, member=exchanges["keys"].unnest())
+    parts = [text]
+    for fingerprint in ("system_fp", "tools_fp"):
+        known = exchanges.filter(exchanges[fingerprint].notnull())
+        parts.append(known.select(*columns, member=known[fingerprint]))
+    hits = [part.join(marks, "member").select("group", *columns) for part in parts]
+    return ibis.union(*hits, distinct=True)
+
+
+def strand_counts(exchanges: ir.Table, marks: ir.Table) -> ir.Table:
+    """Sum each account's strand of each group by day (days since the epoch, UTC)."""
+    rows = carrying(exchanges, marks, _ROW)
+    rows = rows.mutate(day=(epoch_us(rows.ts) // _DAY_US).cast("int64"), us=epoch_us(rows.ts))
+    return rows.group_by(["group", "account_fp", "day"]).aggregate(
+        discovery=(rows.slice == DISCOVERY).sum(),
+        confirm_a=(rows.slice == CONFIRM_A).sum(),
+        confirm_b=(rows.slice == CONFIRM_B).sum(),
+        first=rows.us.min(),
+        last=rows.us.max(),
+        input_tokens=rows.input_tokens.sum(),
+        output_tokens=rows.output_tokens.sum(),
+    )
+
+
+@dataclass(frozen=True)
+class Strands:
+    """The carriers of one group's keys; n accounts.
+
+    Attributes:
+        account: Account numbers, ascending, shape (n,).
+        hits: Strand exchanges by slice, shape (n, 3).
+        first: First strand exchange, microseconds since the epoch, shape (n,).
+        last: Last strand exchange, likewise.
+        tokens: Tokens sent and tokens taken in the strand, shape (n, 2).
+        days: Account number, day since the epoch and strand exchanges of that day, shape (d, 3).
+    """
+
+    account: Ints
+    hits: Ints
+    first: Ints
+    last: Ints
+    tokens: Ints
+    days: Ints
+
+    def only(self, rows: npt.NDArray[np.bool_]) -> Strands:
+        """Keep the given accounts."""
+        account = self.account[rows]
+        return Strands(
+            account=account,
+            hits=self.hits[rows],
+            first=self.first[rows],
+            last=self.last[rows],
+            tokens=self.tokens[rows],
+            days=self.days[np.isin(self.days[:, 0], account)],
+        )
+
+
+def split_strands(counts: pa.Table, fingerprint: Ints, groups: int) -> list[Strands]:
+    """Divide the result of `strand_counts` by group.
+
+    Args:
+        counts: Result of `strand_counts`.
+        fingerprint: Account fingerprints in book order.
+        groups: Number of groups.
+    """
+    ascending = np.argsort(fingerprint)
+    account = ascending[np.searchsorted(fingerprint[ascending], counts["account_fp"].to_numpy())]
+    columns = {name: counts[name].fill_null(0).to_numpy().astype(np.int64) for name in counts.column_names}
+    order = np.lexsort((columns["day"], account, columns["group"]))
+    columns = {name: column[order] for name, column in columns.items()}
+    bounds = np.searchsorted(columns["group"], np.arange(groups + 1))
+    return [
+        _strands(account[order][low:high], {name: column[low:high] for name, column in columns.items()})
+        for low, high in itertools.pairwise(bounds.tolist())
+    ]
+
+
+def _strands(account: Ints, columns: dict[str, Ints]) -> Strands:
+    """Sum the days of each account; rows are sorted by account, then day."""
+    starts = np.flatnonzero(np.diff(account, prepend=-1))
+    hits = np.column_stack([columns[name] for name in ("discovery", "confirm_a", "confirm_b")])
+    tokens = np.column_stack([columns["input_tokens"], columns["output_tokens"]])
+    none = starts.size == 0
+    return Strands(
+        account=account[starts],
+        hits=hits if none else np.add.reduceat(hits, starts),
+        first=columns["first"] if none else np.minimum.reduceat(columns["first"], starts),
+        last=columns["last"] if none else np.maximum.reduceat(columns["last"], starts),
+        tokens=tokens if none else np.add.reduceat(tokens, starts),
+        days=np.column_stack([account, columns["day"], hits.sum(axis=1)]),
+    )
