@@ -28,7 +28,7 @@ def e_bh_by_definition(log_e, level):
 @given(p_values)
 def test_benjamini_hochberg_levels_agree_with_scipy(p):
     np.testing.assert_allclose(
-        benjamini_hochberg_levels(p), false_discovery_control(p, method="bh"), rtol=1e-9
+        benjamini_hochberg_levels(p), false_discovery_control(p, method="bh"), rtol=1e-9, atol=1e-300
     )
 
 
@@ -49,7 +49,7 @@ def test_e_bh_never_rejects_more_than_benjamini_hochberg_on_inverted_e_values(lo
 @given(log_e_values, levels)
 def test_a_level_is_the_smallest_that_rejects(log_e, level):
     smallest = e_bh_levels(log_e)
-    np.testing.assert_array_equal(e_bh(log_e, level), smallest <= level)
+    np.testing.assert_array_equal(e_bh(log_e, level), smallest <= level * (1.0 + 1e-12))
     for value in smallest[(smallest > 1e-300) & (smallest < 0.999)]:
         assert np.all(e_bh_by_definition(log_e, value * (1 + 1e-9))[smallest <= value])
         assert not np.any(e_bh_by_definition(log_e, value * (1 - 1e-9))[smallest >= value])
@@ -78,6 +78,17 @@ def test_one_discovery_among_450_needs_9000():
     assert np.flatnonzero(e_bh(log_e, 0.05)).tolist() == [7]
     log_e[7] = math.log(8990.0)
     assert not e_bh(log_e, 0.05).any()
+
+
+@settings(deadline=None)
+@given(st.integers(1, 500), st.integers(1, 100), st.integers(1, 19))
+def test_values_exactly_at_their_threshold_are_rejected(size, rank, percent):
+    rank, level = min(rank, size), percent / 100
+    p, log_e = np.ones(size), np.zeros(size)
+    p[:rank] = rank * percent / (100 * size)
+    log_e[:rank] = math.log(100 * size / (rank * percent))
+    assert benjamini_hochberg(p, level).sum() == rank
+    assert e_bh(log_e, level).sum() == rank
 
 
 def test_no_hypotheses_no_rejections_and_extremes():

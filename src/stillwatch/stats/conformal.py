@@ -27,6 +27,10 @@ def conformal_p(score: ArrayLike, placebo_scores: ArrayLike) -> NDArray[np.float
 
     Raises:
         ValueError: A score is not a number, or the shapes do not fit.
+
+    Example:
+        >>> float(conformal_p(2.0, [1.0, 2.0, 3.0]))
+        0.75
     """
     scores, placebos = np.asarray(score, dtype=np.float64), np.asarray(placebo_scores, dtype=np.float64)
     if np.any(np.isnan(scores)) or np.any(np.isnan(placebos)):

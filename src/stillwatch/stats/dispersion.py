@@ -27,6 +27,10 @@ def covariance_ratio(counts: ArrayLike, seasonality: ArrayLike | None = None) ->
 
     Raises:
         ValueError: A count is negative or the shapes do not fit.
+
+    Example:
+        >>> covariance_ratio([[0, 4, 0, 4], [0, 4, 0, 4]]), covariance_ratio([[0, 4], [4, 0]])
+        (2.0, 0.0)
     """
     members = np.arange(len(np.atleast_1d(np.asarray(counts))), dtype=np.int64)[None, :]
     return float(covariance_ratios(counts, members, seasonality)[0])
@@ -49,6 +53,10 @@ def covariance_ratios(
 
     Raises:
         ValueError: A count is negative, an index is beyond the accounts, or the shapes do not fit.
+
+    Example:
+        >>> covariance_ratios([[0, 4], [0, 4], [4, 0]], [[0, 1], [0, 2], [1, -1]])
+        array([2., 0., 1.])
     """
     residuals = deseasonalised(counts, seasonality)
     groups = np.ascontiguousarray(groups_index, dtype=np.int64)
@@ -71,6 +79,10 @@ def deseasonalised(counts: ArrayLike, seasonality: ArrayLike | None = None) -> N
 
     Raises:
         ValueError: A count is negative or the shapes do not fit.
+
+    Example:
+        >>> deseasonalised([[2, 2]], seasonality=[1, 3])
+        array([[ 1., -1.]])
     """
     table = np.ascontiguousarray(counts, dtype=np.float64)
     if table.ndim != 2 or table.shape[1] == 0 or not np.all((table >= 0.0) & (table < np.inf)):

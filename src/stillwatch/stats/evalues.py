@@ -42,10 +42,14 @@ def log_beta_binomial_pmf(
 
     Raises:
         ValueError: An argument is outside its range.
+
+    Example:
+        >>> np.exp(log_beta_binomial_pmf([0, 1, 2], 2, mean=0.5, dispersion=2.0)).round(6)
+        array([0.333333, 0.333333, 0.333333])
     """
     k, n, m, s = _checked_counts(hits, trials, mean, dispersion)
     coefficient = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
-    return np.asarray(coefficient + _log_sequence_probability(k, n, m, s))
+    return np.asarray(coefficient + _log_kernel(k, n, m, s) - _log_rising_excess(s, n))
 
 
 def log_mixture_e(
@@ -84,17 +88,22 @@ def log_mixture_e(
 
     Raises:
         ValueError: An argument is outside its range.
+
+    Example:
+        >>> log_mixture_e(hits=[0, 2, 10], trials=26, null_mean=1e-3, null_dispersion=50.0).round(1)
+        array([-1.5,  3.1, 13.4])
     """
     k, n, m, s = _checked_counts(hits, trials, null_mean, null_dispersion)
     rates = np.asarray(alternatives, dtype=np.float64)
     if rates.ndim != 1 or not np.all((rates > 0.0) & (rates < 1.0)):
         raise ValueError("alternatives must be a flat list of rates inside (0, 1)")
-    null = _log_sequence_probability(k, n, m, s)
-    total = np.full(null.shape, -np.inf)
-    used = np.zeros(null.shape)
+    shape = np.broadcast_shapes(k.shape, n.shape, m.shape, s.shape)
+    null = np.broadcast_to(_log_kernel(k, n, m, s), shape)
+    total = np.full(shape, -np.inf)
+    used = np.zeros(shape)
     for rate in rates:
-        above = np.broadcast_to(rate > m, null.shape)
-        ratio = _log_sequence_probability(k, n, np.float64(rate), s) - null
+        above = np.broadcast_to(rate > m, shape)
+        ratio = _log_kernel(k, n, np.float64(rate), s) - null
         total = np.where(above, np.logaddexp(total, ratio), total)
         used += above
     return np.asarray(np.where(used > 0.0, total - np.log(np.maximum(used, 1.0)), 0.0))
@@ -112,6 +121,10 @@ def log_mean_e(log_e: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
 
     Raises:
         ValueError: There is nothing to average, or a value is not a number.
+
+    Example:
+        >>> float(np.exp(log_mean_e(np.log([1.0, 3.0]))).round(6))
+        2.0
     """
     values = _checked_log_e(log_e)
     if values.ndim == 0 or values.shape[axis] == 0:
@@ -134,6 +147,10 @@ def log_product_e(log_e: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
 
     Raises:
         ValueError: A value is not a number.
+
+    Example:
+        >>> float(np.exp(log_product_e(np.log([2.0, 3.0]))).round(6))
+        6.0
     """
     values = _checked_log_e(log_e)
     zero = np.any(np.isneginf(values), axis=axis)
@@ -157,6 +174,10 @@ def conformal_log_e(score: ArrayLike, placebo_scores: ArrayLike) -> NDArray[np.f
 
     Raises:
         ValueError: A score is negative or not finite, or the shapes do not fit.
+
+    Example:
+        >>> float(np.exp(conformal_log_e(9.0, [1.0, 1.0, 1.0])).round(6))
+        3.0
     """
     scores, placebos = np.asarray(score, dtype=np.float64), np.asarray(placebo_scores, dtype=np.float64)
     for values in (scores, placebos):
@@ -180,6 +201,10 @@ def conformal_log_e_from_log(log_score: ArrayLike, log_placebo: ArrayLike) -> ND
 
     Raises:
         ValueError: A value is not a number or plus infinity, or the shapes do not fit.
+
+    Example:
+        >>> float(np.exp(conformal_log_e_from_log(5000.0, [0.0, 0.0])).round(6))
+        3.0
     """
     scores, placebos = np.asarray(log_score, dtype=np.float64), np.asarray(log_placebo, dtype=np.float64)
     _check_conformal_shapes(scores, placebos)
@@ -192,18 +217,15 @@ def conformal_log_e_from_log(log_score: ArrayLike, log_placebo: ArrayLike) -> ND
     return np.asarray(np.where(nothing, 0.0, value))
 
 
-def _log_sequence_probability(
+def _log_kernel(
     k: NDArray[np.float64],
     n: NDArray[np.float64],
     m: NDArray[np.float64] | np.float64,
     s: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Log probability of one particular sequence with k hits among n (no binomial coefficient)."""
+    """The part of the log probability that depends on the mean; the rest cancels in a likelihood ratio."""
     binomial = k * np.log(m) + (n - k) * np.log1p(-m)
-    excess = (
-        _log_rising_excess(m * s, k) + _log_rising_excess((1.0 - m) * s, n - k) - _log_rising_excess(s, n)
-    )
-    return np.asarray(binomial + excess)
+    return np.asarray(binomial + _log_rising_excess(m * s, k) + _log_rising_excess((1.0 - m) * s, n - k))
 
 
 def _log_rising_excess(a: NDArray[np.float64], k: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -211,6 +233,8 @@ def _log_rising_excess(a: NDArray[np.float64], k: NDArray[np.float64]) -> NDArra
 
     Stirling's series in difference form for large a, where the two log-gammas would cancel.
     """
+    if np.all(np.isinf(a)):
+        return np.zeros(np.broadcast_shapes(a.shape, k.shape))
     large = a >= _STIRLING_FROM
     big = np.where(large, a, _STIRLING_FROM)
     finite = np.where(np.isinf(big), 1e300, big)

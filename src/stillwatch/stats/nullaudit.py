@@ -43,6 +43,11 @@ def empirical_null(z: ArrayLike) -> EmpiricalNull:
 
     Raises:
         ValueError: There are fewer than 3 scores, or one is not a number.
+
+    Example:
+        >>> null = empirical_null(np.random.default_rng(1).normal(size=2000))
+        >>> round(null.centre, 2), round(null.sigma, 2), within(null.sigma)
+        (-0.04, 1.03, True)
     """
     scores = np.asarray(z, dtype=np.float64)
     if scores.ndim != 1 or scores.size < 3 or not np.all(np.isfinite(scores)):
@@ -64,6 +69,10 @@ def within(sigma: float, low: float = 0.8, high: float = 1.2) -> bool:
 
     Returns:
         True when the audit passes; False also when sigma is not a number.
+
+    Example:
+        >>> within(1.1), within(1.3)
+        (True, False)
     """
     return low <= sigma <= high
 

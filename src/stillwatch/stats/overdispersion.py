@@ -48,6 +48,11 @@ def fit_beta_binomial(hits: ArrayLike, trials: ArrayLike) -> BetaBinomial:
 
     Raises:
         ValueError: Hits are not between 0 and trials, or no unit has trials.
+
+    Example:
+        >>> fit = fit_beta_binomial(hits=[0] * 900 + [8] * 5, trials=[26] * 905)
+        >>> round(fit.mean, 4), round(fit.dispersion, 2)
+        (0.0019, 1.33)
     """
     k, n = np.asarray(hits, dtype=np.int64), np.asarray(trials, dtype=np.int64)
     if k.shape != n.shape or k.ndim != 1 or np.any(k < 0) or np.any(k > n):

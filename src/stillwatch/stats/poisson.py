@@ -28,6 +28,10 @@ def log_sf(counts: ArrayLike, means: ArrayLike) -> NDArray[np.float64]:
 
     Raises:
         ValueError: A mean is negative or not finite.
+
+    Example:
+        >>> log_sf([1, 2, 40], 1e-3).round(2)
+        array([  -6.91,  -14.51, -386.63])
     """
     c, mean = np.broadcast_arrays(np.asarray(counts, dtype=np.int64), _checked_means(means))
     return np.asarray(_log_sf_many(c.ravel(), mean.ravel()).reshape(c.shape))
@@ -50,6 +54,10 @@ def validated(counts: ArrayLike, means: ArrayLike, level: float, least: int = 2)
 
     Raises:
         ValueError: A mean is negative or not finite, or the level is outside (0, 1).
+
+    Example:
+        >>> validated([2, 3, 9], [1e-4, 0.5, 0.5], level=1e-6)
+        array([ True, False,  True])
     """
     log_level = _checked_log_level(level)
     c, mean = np.broadcast_arrays(np.asarray(counts, dtype=np.int64), _checked_means(means))
@@ -70,6 +78,10 @@ def critical_counts(means: ArrayLike, level: float, least: int = 2) -> NDArray[n
 
     Raises:
         ValueError: A mean is negative or not finite, or the level is outside (0, 1).
+
+    Example:
+        >>> critical_counts([1e-4, 0.5, 20.0], level=1e-6)
+        array([ 2,  8, 46])
     """
     log_level = _checked_log_level(level)
     mean = _checked_means(means)

@@ -40,6 +40,10 @@ def crossing_index(
 
     Raises:
         ValueError: An increment is not a number, or the offsets do not cover the increments in order.
+
+    Example:
+        >>> crossing_index([[1.0, 2.0, 3.0], [0.0, -1.0, 0.5]], log_threshold=3.0)
+        array([ 1, -1])
     """
     steps = np.asarray(log_increments, dtype=np.float64)
     if np.any(np.isnan(steps)):
@@ -77,6 +81,10 @@ def running_mixture_log_e(
 
     Raises:
         ValueError: An argument is outside its range.
+
+    Example:
+        >>> running_mixture_log_e([[0, 1, 1]], [[1, 1, 1]], null_mean=1e-3, null_dispersion=50.0).round(1)
+        array([[-0.4,  4.8,  7.8]])
     """
     if np.any(np.asarray(hits) > np.asarray(trials)):
         raise ValueError("hits must lie between 0 and trials in each step")
