@@ -1,0 +1,50 @@
+"""Log formats, one module each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stillwatch.ingest.formats.anthropic import Anthropic
+from stillwatch.ingest.formats.canonical import Ndjson
+from stillwatch.ingest.formats.contract import LineFormat, TableFormat
+from stillwatch.ingest.formats.envoy import Envoy
+from stillwatch.ingest.formats.litellm import LiteLLM
+from stillwatch.ingest.formats.openai import OpenAI
+from stillwatch.ingest.formats.otlp import Otlp
+from stillwatch.ingest.formats.parquet import Parquet
+
+LINE_FORMATS: tuple[LineFormat, ...] = (LiteLLM(), Otlp(), OpenAI(), Anthropic(), Envoy(), Ndjson())
+"""All formats of JSON records, the most specific first."""
+
+PARQUET: TableFormat = Parquet()
+
+FORMAT_NAMES = (*(each.name for each in LINE_FORMATS), PARQUET.name)
+
+SURE = 0.5
+"""A format is taken for the right one from this confidence on."""
+
+
+def line_format(name: str) -> LineFormat:
+    """Return the format with this name.
+
+    Raises:
+        KeyError: There is none.
+    """
+    return {each.name: each for each in LINE_FORMATS}[name]
+
+
+def recognise(records: Sequence[Mapping[str, Any]]) -> LineFormat | None:
+    """Return the format that `records` resemble most, or None where they resemble none."""
+    if not records:
+        return None
+    best = max(LINE_FORMATS, key=lambda each: resemblance(each, records))
+    return best if resemblance(best, records) >= SURE else None
+
+
+def resemblance(each: LineFormat, records: Sequence[Mapping[str, Any]]) -> float:
+    """Return how much `records` resemble a format on average, from 0 to 1."""
+    return sum(each.resembles(record) for record in records) / len(records)
+
+
+__all__ = ["FORMAT_NAMES", "LINE_FORMATS", "PARQUET", "LineFormat", "TableFormat", "line_format", "recognise", "resemblance"]

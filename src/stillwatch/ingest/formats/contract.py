@@ -1,0 +1,75 @@
+"""What a log format must be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import pyarrow as pa
+
+from stillwatch.ingest.draft import Draft, Places
+
+T = TypeVar("T")
+
+
+def line_decoder(record: type[T]) -> msgspec.json.Decoder[T | list[T]]:
+    """Return a decoder of lines that hold one `record` or an array of them; numbers may stand in strings."""
+    return msgspec.json.Decoder(record | list[record], strict=False)  # type: ignore[valid-type, operator]
+
+
+class LineFormat(Protocol):
+    """A log format of JSON records.
+
+    Attributes:
+        name: As in `--format`.
+        title: For people.
+        account_sources: Where the account is looked for, in words, for the reason of a rejected line.
+        examples: Small real-looking lines; every one is recognised and read.
+        decoder: Decodes one line.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def account_sources(self) -> str: ...  # noqa: D102
+    @property
+    def examples(self) -> tuple[bytes, ...]: ...  # noqa: D102
+    @property
+    def decoder(self) -> msgspec.json.Decoder[Any]: ...  # noqa: D102
+
+    def resembles(self, record: Mapping[str, Any]) -> float:
+        """Return how sure it is, from 0 to 1, that `record` (decoded JSON) is of this format."""
+
+    def draft(self, records: Sequence[Any], places: Places, account_fields: tuple[str, ...]) -> Draft:
+        """Turn decoded records into columns; never raises for what a record holds.
+
+        Args:
+            records: What `decoder` returned, arrays flattened.
+            places: Where each record stands.
+            account_fields: Attributes to look into for the account before the format's own.
+        """
+
+
+class TableFormat(Protocol):
+    """A log format that is columns already."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def account_sources(self) -> str: ...  # noqa: D102
+
+    def batches(self, path: Path, rows: int) -> Iterator[pa.RecordBatch]:
+        """Yield the file's content in batches of at most `rows` rows.
+
+        Raises:
+            InputError: The file is damaged, or lacks a required column.
+        """
+
+    def draft_batch(self, batch: pa.RecordBatch, first: int) -> Draft:
+        """Turn a batch whose first row has number `first` into canonical columns."""

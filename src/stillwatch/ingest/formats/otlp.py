@@ -1,0 +1,224 @@
+"""OTLP in JSON: traces and logs with OpenTelemetry's GenAI names (new and old), OpenInference, or Langfuse.
+
+The structure is that of opentelemetry-proto (`ExportTraceServiceRequest`, `ExportLogsServiceRequest`) in its
+JSON mapping; which attribute is read for what stands in `attributes.py` and `docs/formats.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from stillwatch.ingest.draft import NOTHING, Draft, Places, Reading, draft_of, read_each
+from stillwatch.ingest.formats.attributes import Call, read_call
+from stillwatch.ingest.formats.contract import line_decoder
+
+
+class ArrayValue(msgspec.Struct, gc=False):
+    """A list of values."""
+
+    values: list[AnyValue] | None = None
+
+
+class KeyValueList(msgspec.Struct, gc=False):
+    """An object of values."""
+
+    values: list[Attribute] | None = None
+
+
+class AnyValue(msgspec.Struct, gc=False):
+    """A value of any kind; exactly one field is set."""
+
+    stringValue: str | None = None  # noqa: N815 - names of the protocol
+    intValue: int | None = None  # noqa: N815
+    doubleValue: float | None = None  # noqa: N815
+    boolValue: bool | None = None  # noqa: N815
+    arrayValue: ArrayValue | None = None  # noqa: N815
+    kvlistValue: KeyValueList | None = None  # noqa: N815
+
+    def plain(self) -> Any:
+        """Return the value as Python has it."""
+        if self.stringValue is not None:
+            return self.stringValue
+        if self.arrayValue is not None:
+            return [value.plain() for value in self.arrayValue.values or ()]
+        if self.kvlistValue is not None:
+            return plain(self.kvlistValue.values)
+        return next((v for v in (self.intValue, self.doubleValue, self.boolValue) if v is not None), None)
+
+
+class Attribute(msgspec.Struct, gc=False):
+    """A name and its value."""
+
+    key: str
+    value: AnyValue | None = None
+
+
+def plain(attributes: list[Attribute] | None) -> dict[str, Any]:
+    """Return attributes as a dictionary."""
+    return {each.key: each.value.plain() for each in attributes or () if each.value is not None}
+
+
+class Event(msgspec.Struct, gc=False):
+    """Something that happened in a span."""
+
+    name: str = ""
+    attributes: list[Attribute] | None = None
+
+
+class Status(msgspec.Struct, gc=False):
+    """Whether a span failed (2) or not."""
+
+    code: int | str | None = None
+
+
+class Span(msgspec.Struct, gc=False):
+    """One span."""
+
+    traceId: str = ""  # noqa: N815
+    spanId: str = ""  # noqa: N815
+    startTimeUnixNano: int | None = None  # noqa: N815
+    endTimeUnixNano: int | None = None  # noqa: N815
+    attributes: list[Attribute] | None = None
+    events: list[Event] | None = None
+    status: Status | None = None
+
+
+class LogRecord(msgspec.Struct, gc=False):
+    """One log record."""
+
+    traceId: str = ""  # noqa: N815
+    spanId: str = ""  # noqa: N815
+    timeUnixNano: int | None = None  # noqa: N815
+    observedTimeUnixNano: int | None = None  # noqa: N815
+    eventName: str | None = None  # noqa: N815
+    attributes: list[Attribute] | None = None
+    body: AnyValue | None = None
+
+
+class Resource(msgspec.Struct, gc=False):
+    """What sent the telemetry."""
+
+    attributes: list[Attribute] | None = None
+
+
+class ScopeSpans(msgspec.Struct, gc=False):
+    """Spans of one instrumentation."""
+
+    spans: list[Span] | None = None
+
+
+class ResourceSpans(msgspec.Struct, gc=False):
+    """Spans of one sender."""
+
+    resource: Resource | None = None
+    scopeSpans: list[ScopeSpans] | None = None  # noqa: N815
+
+
+class ScopeLogs(msgspec.Struct, gc=False):
+    """Log records of one instrumentation."""
+
+    logRecords: list[LogRecord] | None = None  # noqa: N815
+
+
+class ResourceLogs(msgspec.Struct, gc=False):
+    """Log records of one sender."""
+
+    resource: Resource | None = None
+    scopeLogs: list[ScopeLogs] | None = None  # noqa: N815
+
+
+class Export(msgspec.Struct, gc=False):
+    """One export request: what the file exporter of the collector writes as one line."""
+
+    resourceSpans: list[ResourceSpans] | None = None  # noqa: N815
+    resourceLogs: list[ResourceLogs] | None = None  # noqa: N815
+
+
+_OPERATION_DETAILS = "gen_ai.client.inference.operation.details"
+_STRANGER = "neither resourceSpans nor resourceLogs is there"
+
+Signal = tuple[Span | LogRecord | None, dict[str, Any]]
+"""A span or log record with the attributes of its resource; None for a line that has neither."""
+
+
+class Otlp:
+    """Reads OTLP JSON, one export request a line."""
+
+    name = "otlp"
+    title = "OTLP JSON (traces or logs)"
+    account_sources = "user.id, enduser.id, enduser.pseudo.id or langfuse.user.id"
+    decoder = line_decoder(Export)
+    examples = (
+        b'{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"gw"}}]},"scopeSpans":'
+        b'[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"chat gpt-x",'
+        b'"startTimeUnixNano":"1767225600000000000","endTimeUnixNano":"1767225601500000000","attributes":['
+        b'{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"gen_ai.request.model","value":{"stringValue":"gpt-x"}},'
+        b'{"key":"user.id","value":{"stringValue":"acct-1"}},{"key":"gen_ai.usage.input_tokens","value":{"intValue":"9"}},'
+        b'{"key":"gen_ai.response.finish_reasons","value":{"arrayValue":{"values":[{"stringValue":"stop"}]}}},'
+        b'{"key":"gen_ai.input.messages","value":{"stringValue":"[{\\"role\\":\\"user\\",\\"parts\\":[{\\"type\\":\\"text\\",'
+        b'\\"content\\":\\"Name a river.\\"}]}]"}}]}]}]}]}',
+        b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"aa","spanId":"bb","startTimeUnixNano":1767225600000000000,'
+        b'"attributes":[{"key":"openinference.span.kind","value":{"stringValue":"LLM"}},{"key":"user.id","value":{"stringValue":"a"}},'
+        b'{"key":"llm.model_name","value":{"stringValue":"gpt-x"}},{"key":"llm.token_count.prompt","value":{"intValue":4}},'
+        b'{"key":"llm.input_messages.0.message.role","value":{"stringValue":"user"}},'
+        b'{"key":"llm.input_messages.0.message.content","value":{"stringValue":"Name a lake."}}]}]}]}]}',
+        b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"1767225600000000000","traceId":"cc","spanId":"dd",'
+        b'"eventName":"gen_ai.client.inference.operation.details","attributes":[{"key":"enduser.id","value":{"stringValue":"a"}},'
+        b'{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}}]}]}]}]}',
+    )
+
+    def resembles(self, record: Mapping[str, Any]) -> float:
+        """See `LineFormat`."""
+        return 1.0 if "resourceSpans" in record or "resourceLogs" in record else 0.0
+
+    def draft(self, records: Sequence[Export], places: Places, account_fields: tuple[str, ...]) -> Draft:
+        """See `LineFormat`."""
+        signals: list[Signal] = []
+        rows: list[tuple[int, int]] = []
+        for index, record in enumerate(records):
+            found = _signals(record)
+            signals += found
+            first = int(places.items[index])
+            rows += [(index, number if len(found) > 1 else first) for number in range(1, len(found) + 1)]
+        readings, refused = read_each(signals, partial(_read, account_fields=account_fields), NOTHING)
+        indexes = np.array([index for index, _ in rows], np.int64)
+        items = np.array([item for _, item in rows], np.int64)
+        return draft_of(readings, Places(places.lines[indexes], items), refused)
+
+
+def _signals(export: Export) -> list[Signal]:
+    if export.resourceSpans is None and export.resourceLogs is None:
+        return [(None, {})]
+    found: list[Signal] = []
+    for spans in export.resourceSpans or ():
+        common = plain(spans.resource.attributes) if spans.resource else {}
+        found += [(span, common) for scope in spans.scopeSpans or () for span in scope.spans or ()]
+    for logs in export.resourceLogs or ():
+        common = plain(logs.resource.attributes) if logs.resource else {}
+        found += [(record, common) for scope in logs.scopeLogs or () for record in scope.logRecords or ()]
+    return found
+
+
+def _read(signal: Signal, account_fields: tuple[str, ...]) -> Reading | None:
+    source, common = signal
+    if source is None:
+        raise msgspec.ValidationError(_STRANGER)
+    own = plain(source.attributes)
+    identity = f"{source.traceId}:{source.spanId}" if source.traceId and source.spanId else None
+    if isinstance(source, Span):
+        call = Call(common | own, source.startTimeUnixNano, identity)
+        call.events = [(event.name, plain(event.attributes)) for event in source.events or ()]
+        call.failed = source.status is not None and source.status.code in (2, "STATUS_CODE_ERROR")
+        if source.endTimeUnixNano and source.startTimeUnixNano:
+            call.latency_ms = (source.endTimeUnixNano - source.startTimeUnixNano) / 1e6
+        return read_call(call, account_fields)
+    if _OPERATION_DETAILS not in (source.eventName, own.get("event.name")):
+        return None
+    inside = source.body.plain() if source.body else None
+    attributes = common | (inside if isinstance(inside, dict) else {}) | own
+    return read_call(Call(attributes, source.timeUnixNano or source.observedTimeUnixNano, identity), account_fields)

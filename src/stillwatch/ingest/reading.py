@@ -1,0 +1,236 @@
+"""From a file to drafts: telling its format, decoding its lines, and noting the lines that are bad."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from stillwatch.ingest.blocks import Block, Limits, Unfinished, document_blocks, is_document, line_blocks
+from stillwatch.ingest.draft import READ_ERRORS, Draft, Places, Refusal, refusal_of
+from stillwatch.ingest.formats import (
+    FORMAT_NAMES,
+    PARQUET,
+    SURE,
+    LineFormat,
+    line_format,
+    recognise,
+    resemblance,
+)
+from stillwatch.ingest.options import AUTO, IngestOptions
+from stillwatch.ingest.sources import PARQUET as PARQUET_MAGIC
+from stillwatch.ingest.sources import Stream, open_stream, require_text
+from stillwatch.model.errors import InputError
+
+_SAMPLE = 16
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """Part of a file, decoded.
+
+    Attributes:
+        draft: Its exchanges; None where no line could be decoded.
+        lines: Lines (array items, Parquet rows) in it that are not blank.
+        rejected: Numbers of lines that could not be decoded, with the reason.
+        position: Bytes of the file on disk that have been read.
+    """
+
+    draft: Draft | None
+    lines: int
+    rejected: tuple[tuple[int, Refusal], ...]
+    position: int
+
+
+class OpenedFile(msgspec.Struct, frozen=True):
+    """A file whose format is known; `pieces` reads it."""
+
+    format: str
+    account_sources: str
+    pieces: Iterator[Piece]
+
+
+@contextmanager
+def open_file(path: Path, options: IngestOptions) -> Iterator[OpenedFile | None]:
+    """Open a log file and tell its format; None if the file is empty.
+
+    Raises:
+        InputError: The file cannot be read, or it is not of the format that was asked for.
+    """
+    require_known(options.format)
+    with open_stream(path) as stream:
+        if not stream.head.strip():
+            yield None
+        elif stream.head.startswith(PARQUET_MAGIC):
+            _require(options.format in (AUTO, PARQUET.name), path, "Parquet", options, PARQUET.name)
+            yield OpenedFile(PARQUET.name, PARQUET.account_sources, _table_pieces(path, options))
+        else:
+            _require(options.format != PARQUET.name, path, "text", options, AUTO)
+            require_text(str(path), stream.head)
+            document = is_document(stream.head)
+            chosen = choose(str(path), _sample(stream.head, document), options.format)
+            yield OpenedFile(chosen.name, chosen.account_sources, _line_pieces(stream, chosen, document, options))
+
+
+def require_known(name: str) -> None:
+    """Check that `name` is a format or `auto`.
+
+    Raises:
+        InputError: It is not.
+    """
+    if name not in (AUTO, *FORMAT_NAMES):
+        raise InputError(f"--format {name}", "there is no such format", f"use {', '.join((AUTO, *FORMAT_NAMES))}")
+
+
+def _require(fits: bool, path: Path, looks: str, options: IngestOptions, name: str) -> None:  # noqa: FBT001
+    if not fits:
+        remedy = f"use --format {name} or --format auto" if name != AUTO else "use --format auto"
+        raise InputError(str(path), f"it looks like {looks} and was to be read as {options.format}", remedy)
+
+
+def choose(name: str, sample: list[Mapping[str, Any]], wanted: str) -> LineFormat:
+    """Return the format of a file from its first records.
+
+    Raises:
+        InputError: It is of no known format, or clearly of another than the one wanted.
+    """
+    likely = recognise(sample)
+    if wanted == AUTO:
+        if likely is None:
+            what = "its records are of no known format" if sample else "its first lines are not JSON records"
+            raise InputError(name, what, f"name the format with --format ({', '.join(FORMAT_NAMES)})")
+        return likely
+    chosen = line_format(wanted)
+    if likely is not None and likely is not chosen and resemblance(chosen, sample) < SURE:
+        what = f"it looks like {likely.title} and was to be read as {chosen.title}"
+        raise InputError(name, what, f"use --format {likely.name} or --format auto")
+    return chosen
+
+
+def _sample(head: bytes, document: bool) -> list[Mapping[str, Any]]:  # noqa: FBT001
+    """Return the first records that can be decoded."""
+    limits = Limits(len(head), _SAMPLE, len(head))
+    chunks = iter((head, b""))
+    cut = document_blocks if document else line_blocks
+    found: list[Mapping[str, Any]] = []
+    try:
+        block = next(cut(lambda _: next(chunks), limits), None)
+    except Unfinished:
+        block = None
+    for line in block.data.splitlines()[:_SAMPLE] if block else ():
+        found += _plain(line)
+    return found[:_SAMPLE]
+
+
+def _plain(line: bytes) -> list[Mapping[str, Any]]:
+    try:
+        value = msgspec.json.decode(line)
+    except READ_ERRORS:
+        return []
+    values = value if isinstance(value, list) else [value]
+    return [each for each in values if isinstance(each, dict)]
+
+
+def _table_pieces(path: Path, options: IngestOptions) -> Iterator[Piece]:
+    first, size = 1, path.stat().st_size
+    for batch in PARQUET.batches(path, options.block_rows):
+        yield Piece(PARQUET.draft_batch(batch, first), batch.num_rows, (), size)
+        first += batch.num_rows
+
+
+def _line_pieces(stream: Stream, chosen: LineFormat, document: bool, options: IngestOptions) -> Iterator[Piece]:  # noqa: FBT001
+    limits = Limits(options.block_bytes, options.block_rows, options.max_line_bytes)
+    blocks = (document_blocks if document else line_blocks)(stream.read, limits)
+    try:
+        for block in blocks:
+            yield read_block(block, chosen, options, stream.position())
+    except Unfinished as error:
+        what = "is longer than the limit" if error.too_long else "is cut off"
+        remedy = "write one record a line" if error.too_long else "copy the file again when it is complete"
+        raise InputError(stream.name, f"record {error.record} {what}", f"{remedy}; nothing of it was kept") from None
+
+
+def read_block(block: Block, chosen: LineFormat, options: IngestOptions, position: int) -> Piece:
+    """Decode the lines of `block`: all at once if all are good, else one by one."""
+    too_long = Refusal(f"the line is longer than {options.max_line_bytes} bytes", "split it or raise the limit")
+    rejected = [(number, too_long) for number in block.too_long]
+    records, lines, bad = _decode_all(block, chosen) or _decode_each(block, chosen)
+    rejected += bad
+    seen = len(lines) + len(rejected)
+    if not records:
+        return Piece(None, seen, tuple(rejected), position)
+    flat, places = _flatten(records, lines)
+    return Piece(chosen.draft(flat, places, options.account_fields), seen, tuple(rejected), position)
+
+
+Decoded = tuple[list[Any], list[int] | range, list[tuple[int, Refusal]]]
+
+
+def _decode_all(block: Block, chosen: LineFormat) -> Decoded | None:
+    try:
+        records = chosen.decoder.decode_lines(block.data)
+    except READ_ERRORS:
+        return None
+    if len(records) != block.lines:
+        return None
+    return records, range(block.first, block.first + block.lines), []
+
+
+def _decode_each(block: Block, chosen: LineFormat) -> Decoded:
+    decode = chosen.decoder.decode
+    records, lines, bad = [], [], []
+    for number, line in enumerate(block.data.split(b"\n"), block.first):
+        if line and not line.isspace():
+            try:
+                records.append(decode(line))
+                lines.append(number)
+            except READ_ERRORS as error:
+                good, refused = _rescue(line, chosen)
+                records += [good] if good else []
+                lines += [number] if good else []
+                bad += [(number, why) for why in refused or [_explain(line, error, chosen)]]
+    return records, lines, bad
+
+
+def _rescue(line: bytes, chosen: LineFormat) -> tuple[list[Any], list[Refusal]]:
+    """Read the good items of an array in which some are bad."""
+    if line.lstrip()[:1] != b"[":
+        return [], []
+    try:
+        items = msgspec.json.decode(line, type=list[msgspec.Raw])
+    except READ_ERRORS:
+        return [], []
+    good, refused = [], []
+    for item in items:
+        try:
+            good.append(chosen.decoder.decode(bytes(item)))
+        except READ_ERRORS as error:
+            refused.append(_explain(bytes(item), error, chosen))
+    return good, refused
+
+
+def _explain(line: bytes, error: BaseException, chosen: LineFormat) -> Refusal:
+    """Say what is wrong with a line, and whether it is one of another format."""
+    if b"\0" in line:
+        return Refusal("the line holds NUL bytes", "look for a crash of the log writer or a full disk at that time")
+    sample = _plain(line)
+    likely = recognise(sample)
+    if likely is not None and likely is not chosen and resemblance(chosen, sample) < SURE:
+        return Refusal(f"a line of {likely.title} in a file of {chosen.title}", "put each format into files of its own")
+    return refusal_of(error)
+
+
+def _flatten(records: list[Any], lines: list[int] | range) -> tuple[list[Any], Places]:
+    """Take arrays apart; items of an array are numbered from 1."""
+    if list not in set(map(type, records)):
+        return records, Places(np.asarray(lines, np.int64), np.zeros(len(records), np.int64))
+    flat, numbers, items = [], [], []
+    for record, line in zip(records, lines, strict=True):
+        inside = record if type(record) is list else [record]
+        flat += inside
+        numbers += [line] * len(inside)
+        items += range(1, len(inside) + 1) if len(inside) > 1 else [0] * len(inside)
+    return flat, Places(np.array(numbers, np.int64), np.array(items, np.int64))

@@ -1,0 +1,148 @@
+"""Files: finding them, their identity, and their bytes without compression."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from stillwatch.ingest.blocks import Read
+from stillwatch.model.errors import InputError
+
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_BOM = b"\xef\xbb\xbf"
+PARQUET = b"PAR1"
+
+_LOOKS = (
+    (b"\xff\xfe", "UTF-16 text", "write it as UTF-8"),
+    (b"\xfe\xff", "UTF-16 text", "write it as UTF-8"),
+    (b"BZh", "a bzip2 archive", "unpack it, or pack it with gzip or zstd"),
+    (b"\xfd7zXZ", "an xz archive", "unpack it, or pack it with gzip or zstd"),
+    (b"PK\x03\x04", "a zip archive", "unpack it"),
+    (b"Obj\x01", "an Avro file", "export it as Parquet or NDJSON"),
+    (b"ORC", "an ORC file", "export it as Parquet or NDJSON"),
+    (b"SQLite format 3", "an SQLite database", "export the table as Parquet or NDJSON"),
+    (b"<", "XML or HTML", "export the logs as NDJSON"),
+)
+
+
+def find_files(paths: Sequence[Path]) -> list[Path]:
+    """Return all files under `paths`, in order of name; hidden files inside directories are left out.
+
+    Raises:
+        InputError: A path does not exist, or there is no file at all.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if not path.exists():
+            raise InputError(str(path), "there is no such file or directory", "check the path")
+        inside = path.rglob("*") if path.is_dir() else [path]
+        visible = (file for file in inside if not _hidden(file.relative_to(path)))
+        found |= dict.fromkeys(sorted(file for file in visible if file.is_file()))
+    if not found:
+        where = ", ".join(map(str, paths)) or "the list of inputs"
+        raise InputError(where, "there are no files in it", "name a log file or a directory with log files")
+    return list(found)
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of the bytes as they are on disk, as 64 hexadecimal digits.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> InputError:
+    """Return the error to raise where the operating system refuses to read `path`."""
+    reason = error.strerror or "it cannot be read"
+    return InputError(str(path), reason.lower(), "check its permissions and that it is still there")
+
+
+class Stream:
+    """The bytes of one file without compression and byte order mark, with what has been looked at before.
+
+    Attributes:
+        head: The first bytes.
+        name: The file, as it was named.
+    """
+
+    def __init__(self, path: Path, raw: pa.NativeFile, plain: pa.NativeFile, packing: str) -> None:
+        """Read from `plain`, which unpacks `raw`."""
+        self.name = str(path)
+        self._raw, self._plain, self._packing = raw, plain, packing
+        self.head = b""
+        self.head = self.read(1 << 16).removeprefix(_BOM)
+        self._pending = self.head
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes, and none at the end.
+
+        Raises:
+            InputError: The compressed data are damaged or cut off.
+        """
+        if self.head and self._pending:
+            start, self._pending = self._pending[:size], self._pending[size:]
+            return start if len(start) == size else start + self.read(size - len(start))
+        try:
+            return bytes(self._plain.read(size))
+        except OSError:
+            raise InputError(
+                self.name,
+                f"its {self._packing} data are damaged or cut off" if self._packing else "it cannot be read",
+                "copy the file again when it is complete; nothing of it was kept",
+            ) from None
+
+    def position(self) -> int:
+        """Return how many bytes of the file on disk have been read."""
+        return int(self._raw.tell())
+
+
+@contextmanager
+def open_stream(path: Path) -> Iterator[Stream]:
+    """Open `path`, unpacking gzip and zstd, which are told by content and not by name.
+
+    Raises:
+        InputError: The file cannot be opened, or its compressed data are damaged.
+    """
+    try:
+        raw = pa.OSFile(str(path), "rb")
+    except OSError as error:
+        raise unreadable(path, error) from None
+    with raw:
+        magic = bytes(raw.read(4))
+        raw.seek(0)
+        packing = "gzip" if magic.startswith(_GZIP) else "zstd" if magic == _ZSTD else ""
+        plain = pa.CompressedInputStream(raw, packing) if packing else raw
+        yield Stream(path, raw, plain, packing)
+
+
+def require_text(name: str, head: bytes) -> None:
+    """Check that the data can be JSON.
+
+    Raises:
+        InputError: They are something else; the sentence says what they look like.
+    """
+    for magic, kind, remedy in _LOOKS:
+        if head.startswith(magic):
+            raise InputError(name, f"it looks like {kind}, not JSON logs", remedy)
+    start = head.lstrip(b" \t\r\n\0")[:1]
+    if start not in (b"{", b"[") and not any(line.lstrip()[:1] == b"{" for line in head.splitlines()[:100]):
+        kind = "binary data" if b"\0" in head else "CSV or plain text"
+        raise InputError(name, f"it looks like {kind}, not JSON logs", "export the logs as NDJSON or Parquet")
+
+
+__all__ = ["PARQUET", "Read", "Stream", "digest_of", "find_files", "open_stream", "require_text", "unreadable"]
