@@ -40,7 +40,6 @@ FINGERPRINT_SCHEMA = pa.schema(
 )
 """Columns of the result of `fingerprint`, in this order."""
 
-_HASHES = ("system_fp", "tools_fp", "item_fp", "prefix_fp")
 _LEAST_ROWS = 64
 """Fewer rows than these are not worth a thread."""
 
@@ -163,8 +162,11 @@ def _allocate(rows: int) -> Fingerprints:
     return Fingerprints(
         np.empty(rows * KEYS_PER_ROW, np.uint64),
         np.zeros(rows, np.int64),
-        np.zeros((4, rows), np.uint64),
-        np.zeros((4, rows), np.bool_),
+        np.zeros(rows, np.uint64),
+        np.zeros(rows, np.uint64),
+        np.zeros(rows, np.uint64),
+        np.zeros(rows, np.uint64),
+        np.zeros(rows, np.uint8),
         np.empty(rows, np.int16),
         np.empty(rows, np.int8),
         np.empty(rows, np.int32),
@@ -175,8 +177,8 @@ def _result(out: Fingerprints, written: list[tuple[int, int]]) -> pa.RecordBatch
     parts = [out.keys[start * KEYS_PER_ROW : start * KEYS_PER_ROW + count] for start, count in written]
     columns = [_lists(np.concatenate(parts), out.key_count)]
     columns += [
-        pa.array(values.view(np.int64), pa.int64(), mask=~present)
-        for values, present in zip(out.hashes, out.present, strict=True)
+        pa.array(values.view(np.int64), pa.int64(), mask=out.present & (1 << place) == 0)
+        for place, values in enumerate((out.system, out.tools, out.item, out.prefix))
     ]
     columns.append(pa.array(out.cell, pa.int16(), mask=out.cell < 0))
     columns.append(pa.array(LANGUAGES, pa.string()).take(pa.array(out.language, pa.int8(), mask=out.language < 0)))

@@ -71,6 +71,21 @@ def leading_zeros(_typing: Any, value: Any) -> Any:
     return types.int64(types.uint64), build
 
 
+@intrinsic
+def pointer(_typing: Any, array: Any) -> Any:
+    """Return the bare pointer to the data of a one-dimensional contiguous array.
+
+    Arrays are reference-counted whenever they are handed on; bare pointers are not, which makes the pass about
+    fifty times as fast. The caller keeps the array alive.
+    """
+    signature = types.CPointer(array.dtype)(array)
+
+    def build(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return context.make_array(array)(context, builder, args[0]).data
+
+    return signature, build
+
+
 def _splat(value: int) -> Any:
     return ir.Constant(_BYTES, [value] * LANES)
 

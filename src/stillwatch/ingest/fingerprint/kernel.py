@@ -11,21 +11,22 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stillwatch.ingest.fingerprint.intrinsics import mum
-from stillwatch.ingest.fingerprint.lexicon import Lexicon, Reading, clear, language, read, vote
+from stillwatch.ingest.fingerprint.intrinsics import mum, pointer
+from stillwatch.ingest.fingerprint.lexicon import Lexicon, Reading, bare_lexicon, bare_reading, clear, language, read, vote
 from stillwatch.ingest.fingerprint.siphash import sip_tagged, sip_word
-from stillwatch.ingest.fingerprint.skeleton import Shape, skeleton
+from stillwatch.ingest.fingerprint.skeleton import Shape, bare_shape, skeleton
 from stillwatch.ingest.fingerprint.tokens import (
     CARRY,
     CLOSER,
     COUNT,
     POSITION,
     Scratch,
+    bare_scratch,
     begin,
     fill,
     raw_hash,
 )
-from stillwatch.ingest.fingerprint.unicode_table import UnicodeTable
+from stillwatch.ingest.fingerprint.unicode_table import UnicodeTable, bare_table
 from stillwatch.ingest.fingerprint.windows import (
     CELL_WORDS,
     CHAIN,
@@ -38,6 +39,7 @@ from stillwatch.ingest.fingerprint.windows import (
     TAIL,
     Windows,
     add_lanes,
+    bare_windows,
     carry,
     cell,
     prefixes,
@@ -81,8 +83,11 @@ class Fingerprints(NamedTuple):
     Attributes:
         keys: Text keys, 17 places a row, packed from the first row of each thread on.
         key_count: Text keys of each row; -1 for null.
-        hashes: system_fp, tools_fp, item_fp, prefix_fp; shape (4, rows).
-        present: Whether each of these is not null; shape (4, rows).
+        system: system_fp.
+        tools: tools_fp.
+        item: item_fp.
+        prefix: prefix_fp.
+        present: Which of these four are not null, as bits 0 to 3.
         cell: -1 for null.
         language: Index into `LANGUAGES`; -1 for null.
         elicitation: -1 for null.
@@ -90,8 +95,11 @@ class Fingerprints(NamedTuple):
 
     keys: NDArray[np.uint64]
     key_count: NDArray[np.int64]
-    hashes: NDArray[np.uint64]
-    present: NDArray[np.bool_]
+    system: NDArray[np.uint64]
+    tools: NDArray[np.uint64]
+    item: NDArray[np.uint64]
+    prefix: NDArray[np.uint64]
+    present: NDArray[np.uint8]
     cell: NDArray[np.int16]
     language: NDArray[np.int8]
     elicitation: NDArray[np.int32]
@@ -120,7 +128,7 @@ class Work(NamedTuple):
     memo_hash: NDArray[np.uint64]
     memo_words: NDArray[np.int64]
     memo_bits: NDArray[np.int64]
-    memo_used: NDArray[np.bool_]
+    memo_used: NDArray[np.uint8]
 
 
 @njit(nogil=True)
@@ -161,10 +169,10 @@ def _remembered(
     if length == 0:
         return np.uint64(0), 0, 0, raw
     slot = raw & _MEMO_MASK
-    if not (work.memo_used[slot] and work.memo_raw[slot] == raw):
+    if not (work.memo_used[slot] == 1 and work.memo_raw[slot] == raw):
         found = _whole(work, secret, table, lexicon, address, address + length, column.safe)
         work.memo_hash[slot], work.memo_words[slot], work.memo_bits[slot] = found
-        work.memo_raw[slot], work.memo_used[slot] = raw, True
+        work.memo_raw[slot], work.memo_used[slot] = raw, np.uint8(1)
     return work.memo_hash[slot], work.memo_words[slot], work.memo_bits[slot], raw
 
 
@@ -176,7 +184,8 @@ def _read_prompt(
     s, w, total = work.scratch, work.windows, 0
     begin(s, secret, address)
     clear(work.reading)
-    w.lanes[:] = 0
+    for i in range(3):
+        w.lanes[i] = np.uint64(0)
     first = True
     while True:
         fill(s, secret, table, stop, safe)
@@ -253,13 +262,13 @@ def _prompt_row(
     address, stop = column.base + column.starts[row], column.base + column.stops[row]
     words = _read_prompt(work, secret, table, lexicon, address, stop, column.safe)
     shape, closer = np.uint64(0), work.scratch.at[CLOSER]
-    work.shape.at[:] = 0
+    work.shape.at[5] = 0
     if closer != 0:
         shape = skeleton(work.shape, lexicon, secret, address, closer)
     end = _write_keys(work, outer, words, shape, out.keys, at)
     out.key_count[row] = end - at
-    out.present[2, row] = words > 0
-    out.hashes[2, row] = sip_word(outer, work.scratch.item[0], ITEM_TAG)
+    out.present[row] |= np.uint8(words > 0) << np.uint8(2)
+    out.item[row] = sip_word(outer, work.scratch.item[0], ITEM_TAG)
     out.cell[row] = cell(work.windows)
     out.language[row] = language(work.reading, work.scratch, words)
     out.elicitation[row] |= work.reading.bits[0] | work.shape.at[5]
@@ -279,18 +288,79 @@ def _context_row(
 ) -> int:
     """Fingerprint what surrounds the prompt of one row; return the elicitation bits of the system prompt."""
     value, words, bits, raw = _remembered(work, secret, table, lexicon, columns[SYSTEM], row)
-    out.present[0, row] = words > 0
-    out.hashes[0, row] = _text_key(outer, value, _SYSTEM)
+    present = np.int64(words > 0)
+    out.system[row] = _text_key(outer, value, _SYSTEM)
     value, words, _bits, _raw = _remembered(work, secret, table, lexicon, columns[TOOLS], row)
-    out.present[1, row] = words > 0
-    out.hashes[1, row] = _text_key(outer, value, _TOOLS)
+    present |= np.int64(words > 0) << 1
+    out.tools[row] = _text_key(outer, value, _TOOLS)
     history = columns[HISTORY]
     length = history.stops[row] - history.starts[row]
-    out.present[3, row] = length > 0
     if length > 0:
         past = raw_hash(secret, history.base + history.starts[row], length)
-        out.hashes[3, row] = sip_word(outer, mum(raw ^ secret[3], past ^ secret[10]), PREFIX_TAG)
+        out.prefix[row] = sip_word(outer, mum(raw ^ secret[3], past ^ secret[10]), PREFIX_TAG)
+        present |= 8
+    out.present[row] = np.uint8(present)
     return bits & _NOT_IN_SYSTEM
+
+
+@njit(nogil=True)
+def _bare_work(w: Work) -> Work:
+    return Work(
+        bare_scratch(w.scratch),
+        bare_windows(w.windows),
+        bare_reading(w.reading),
+        bare_shape(w.shape),
+        pointer(w.memo_raw),
+        pointer(w.memo_hash),
+        pointer(w.memo_words),
+        pointer(w.memo_bits),
+        pointer(w.memo_used),
+    )
+
+
+@njit(nogil=True)
+def _bare_column(c: Column) -> Column:
+    return Column(c.base, c.safe, pointer(c.starts), pointer(c.stops))
+
+
+@njit(nogil=True)
+def _bare_out(out: Fingerprints) -> Fingerprints:
+    return Fingerprints(
+        pointer(out.keys),
+        pointer(out.key_count),
+        pointer(out.system),
+        pointer(out.tools),
+        pointer(out.item),
+        pointer(out.prefix),
+        pointer(out.present),
+        pointer(out.cell),
+        pointer(out.language),
+        pointer(out.elicitation),
+    )
+
+
+@njit(nogil=True)
+def _rows(
+    work: Work,
+    secret: NDArray[np.uint64],
+    outer: NDArray[np.uint64],
+    table: UnicodeTable,
+    lexicon: Lexicon,
+    columns: tuple[Column, Column, Column, Column],
+    out: Fingerprints,
+    start: int,
+    stop: int,
+) -> int:
+    at = start * KEYS_PER_ROW
+    for row in range(start, stop):
+        bits = _context_row(work, secret, outer, table, lexicon, columns, out, row)
+        if columns[PROMPT].stops[row] < 0:
+            out.key_count[row] = out.cell[row] = out.language[row] = -1
+            out.elicitation[row] = bits if out.present[row] & 1 else -1
+            continue
+        out.elicitation[row] = bits
+        at = _prompt_row(work, secret, outer, table, lexicon, columns[PROMPT], out, row, at)
+    return at - start * KEYS_PER_ROW
 
 
 Run = Callable[..., int]
@@ -316,16 +386,19 @@ def _compile(revision: str) -> Run:
         stop: int,
     ) -> int:
         _ = revision
-        at = start * KEYS_PER_ROW
-        for row in range(start, stop):
-            bits = _context_row(work, secret, outer, table, lexicon, columns, out, row)
-            if columns[PROMPT].stops[row] < 0:
-                out.key_count[row] = out.cell[row] = out.language[row] = -1
-                out.elicitation[row] = bits if out.present[0, row] else -1
-                continue
-            out.elicitation[row] = bits
-            at = _prompt_row(work, secret, outer, table, lexicon, columns[PROMPT], out, row, at)
-        return at - start * KEYS_PER_ROW
+        system, history, prompt, tools = columns
+        bare = (_bare_column(system), _bare_column(history), _bare_column(prompt), _bare_column(tools))
+        return _rows(
+            _bare_work(work),
+            pointer(secret),
+            pointer(outer),
+            bare_table(table),
+            bare_lexicon(lexicon),
+            bare,
+            _bare_out(out),
+            start,
+            stop,
+        )
 
     compiled: Run = run
     return compiled
@@ -340,7 +413,7 @@ def _compile_column(revision: str) -> Run:
         for row in range(out.size):
             if column.stops[row] >= 0:
                 length = column.stops[row] - column.starts[row]
-                value = sip_tagged(outer, tag, column.base + column.starts[row], length)
+                value = sip_tagged(pointer(outer), tag, column.base + column.starts[row], length)
                 out[row] = (value & _KIND_OUT) | tag
         return out.size
 
@@ -372,5 +445,5 @@ def new_work(scratch: Scratch, windows: Windows, reading: Reading, shape: Shape)
         np.zeros(MEMO_SLOTS, np.uint64),
         np.zeros(MEMO_SLOTS, np.int64),
         np.zeros(MEMO_SLOTS, np.int64),
-        np.zeros(MEMO_SLOTS, np.bool_),
+        np.zeros(MEMO_SLOTS, np.uint8),
     )

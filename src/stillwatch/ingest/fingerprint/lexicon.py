@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stillwatch.ingest.fingerprint.intrinsics import mum
+from stillwatch.ingest.fingerprint.intrinsics import mum, pointer
 from stillwatch.ingest.fingerprint.phrases import PHRASES, REASONING_TAGS, STOP_WORDS
 from stillwatch.ingest.fingerprint.tokens import COUNT, PUBLIC_0, PUBLIC_1, Scratch
 from stillwatch.ingest.fingerprint.unicode_table import SEPARATOR, SINGLE, UnicodeTable, folded, unicode_table
@@ -47,12 +47,14 @@ class Lexicon(NamedTuple):
         edge_key: Open-addressed table of the edges of the phrase trie; 0 is free.
         edge_next: Node that an edge leads to.
         bits: `Elicitation` bits of the phrases that end at a node.
+        edge_mask: Size of the table of edges less one.
     """
 
     first: NDArray[np.uint8]
     edge_key: NDArray[np.uint64]
     edge_next: NDArray[np.int32]
     bits: NDArray[np.int32]
+    edge_mask: np.uint64
 
 
 class Reading(NamedTuple):
@@ -72,6 +74,18 @@ class Reading(NamedTuple):
 def new_reading(size: int) -> Reading:
     """Allocate the working memory of one thread for fillings of `size` words."""
     return Reading(np.zeros(1, np.uint64), np.zeros(1, np.int64), np.zeros(size, np.int64))
+
+
+@njit(nogil=True)
+def bare_lexicon(x: Lexicon) -> Lexicon:
+    """Return the tables as bare pointers."""
+    return Lexicon(pointer(x.first), pointer(x.edge_key), pointer(x.edge_next), pointer(x.bits), x.edge_mask)
+
+
+@njit(nogil=True)
+def bare_reading(r: Reading) -> Reading:
+    """Return the working memory as bare pointers."""
+    return Reading(pointer(r.votes), pointer(r.bits), pointer(r.hits))
 
 
 @njit(nogil=True)
@@ -118,7 +132,7 @@ def _walk(s: Scratch, lexicon: Lexicon, at: int) -> int:
 def step(lexicon: Lexicon, node: int, public: np.uint64) -> int:
     """Follow the edge for the word `public` from `node`; -1 where there is none."""
     key = mum((public & _TOP_BIT) ^ _EDGE_0, np.uint64(node) ^ _EDGE_1)
-    mask = np.uint64(lexicon.edge_key.size - 1)
+    mask = lexicon.edge_mask
     slot = key & mask
     while lexicon.edge_key[slot] != 0:
         if lexicon.edge_key[slot] == key:
@@ -209,7 +223,8 @@ def lexicon() -> Lexicon:
     for tag in REASONING_TAGS:
         _plant(edges, bits, TAGS, [public_hash(tag)], Elicitation.INLINE_TAGS)
     first = _first_words(table, [word for node, word in edges if node == ROOT])
-    return Lexicon(first, *_open_addressed(edges), np.array(bits, np.int32))
+    keys, nexts = _open_addressed(edges)
+    return Lexicon(first, keys, nexts, np.array(bits, np.int32), np.uint64(keys.size - 1))
 
 
 def _plant(edges: dict[tuple[int, int], int], bits: list[int], node: int, words: list[int], bit: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stillwatch.ingest.fingerprint.intrinsics import load8, mum
+from stillwatch.ingest.fingerprint.intrinsics import load8, mum, pointer
 from stillwatch.ingest.fingerprint.lexicon import TAGS, Lexicon, step
 from stillwatch.ingest.fingerprint.siphash import partial
 from stillwatch.ingest.fingerprint.tokens import PUBLIC_0, PUBLIC_1
@@ -47,10 +47,18 @@ def new_shape() -> Shape:
 
 
 @njit(nogil=True)
+def bare_shape(x: Shape) -> Shape:
+    """Return the working memory as bare pointers."""
+    return Shape(pointer(x.at), pointer(x.hashes))
+
+
+@njit(nogil=True)
 def skeleton(shape: Shape, lexicon: Lexicon, secret: NDArray[np.uint64], start: int, stop: int) -> np.uint64:
     """Return the hash of the last output shape before `stop` (behind a closing sign), 0 where there is none."""
-    shape.at[:] = 0
-    shape.hashes[:] = secret[SKELETON]
+    for i in range(6):
+        shape.at[i] = 0
+    for i in range(3):
+        shape.hashes[i] = secret[SKELETON]
     at = max(start, stop - REACH)
     while at < stop:
         at = _sign(shape, lexicon, secret, at, stop)

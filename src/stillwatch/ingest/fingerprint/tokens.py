@@ -20,6 +20,7 @@ from stillwatch.ingest.fingerprint.intrinsics import (
     load8,
     load64,
     mum,
+    pointer,
     trailing_zeros,
 )
 from stillwatch.ingest.fingerprint.siphash import partial
@@ -112,6 +113,23 @@ def new_scratch() -> Scratch:
 
 
 @njit(nogil=True)
+def bare_scratch(s: Scratch) -> Scratch:
+    """Return the working memory as bare pointers."""
+    return Scratch(
+        pointer(s.words),
+        pointer(s.publics),
+        pointer(s.at),
+        pointer(s.item),
+        pointer(s.scripts),
+        pointer(s.block),
+        pointer(s.open),
+        pointer(s.picked),
+        pointer(s.kept),
+        pointer(s.tail),
+    )
+
+
+@njit(nogil=True)
 def begin(s: Scratch, secret: NDArray[np.uint64], address: int) -> None:
     """Prepare `s` for the text at `address`."""
     s.at[POSITION] = address
@@ -119,8 +137,9 @@ def begin(s: Scratch, secret: NDArray[np.uint64], address: int) -> None:
     s.at[AFTER_DIGITS] = 0
     s.at[CLOSER] = 0
     s.item[0] = secret[ITEM]
-    s.scripts[:] = 0
-    s.tail[:] = 0
+    for i in range(32):
+        s.scripts[i] = 0
+    s.tail[0] = s.tail[1] = 0
     _clear(s, secret)
 
 
@@ -314,7 +333,7 @@ def _mix(s: Scratch, secret: NDArray[np.uint64]) -> None:
 def _clear(s: Scratch, secret: NDArray[np.uint64]) -> None:
     s.block[_LOW], s.block[_HIGH] = np.uint64(0), np.uint64(0)
     s.block[_KEYED], s.block[_PUBLIC] = secret[W1], PUBLIC_1
-    s.open[:] = 0
+    s.open[_BYTES] = s.open[_UNITS] = s.open[_CLASS] = 0
 
 
 @njit(nogil=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stillwatch.ingest.fingerprint.intrinsics import load8
+from stillwatch.ingest.fingerprint.intrinsics import load8, pointer
 
 SEPARATOR, LETTER, DIGIT, SINGLE, DROPPED = range(5)
 BLOCK_BITS = 7
@@ -38,6 +38,12 @@ def unicode_table() -> UnicodeTable:
     with resources.files(__package__).joinpath("unicode.npz").open("rb") as file:
         arrays: Any = np.load(file)
         return UnicodeTable(arrays["index"], arrays["blocks"], arrays["expansions"])
+
+
+@njit(nogil=True)
+def bare_table(table: UnicodeTable) -> UnicodeTable:
+    """Return the table as bare pointers."""
+    return UnicodeTable(pointer(table.index), pointer(table.blocks), pointer(table.expansions))
 
 
 @njit(nogil=True)

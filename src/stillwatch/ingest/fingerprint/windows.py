@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from stillwatch.ingest.fingerprint.intrinsics import pointer
 from stillwatch.ingest.fingerprint.tokens import CARRY, COUNT, Scratch
 
 SHORT, MEDIUM, LONG, SUFFIX_WORDS = 8, 16, 32, 16
@@ -51,6 +52,12 @@ class Windows(NamedTuple):
 def new_windows() -> Windows:
     """Allocate the working memory of one thread."""
     return Windows(np.zeros(4, np.uint64), np.zeros(3, np.uint64))
+
+
+@njit(nogil=True)
+def bare_windows(w: Windows) -> Windows:
+    """Return the working memory as bare pointers."""
+    return Windows(pointer(w.prefix), pointer(w.lanes))
 
 
 @njit(nogil=True)
