@@ -13,8 +13,9 @@ from stillwatch.app.config import Settings, section
 from stillwatch.app.identity import carry_over
 from stillwatch.app.outputs import REJECTED, read_known, write_atomically, write_outputs
 from stillwatch.cases import render_report
-from stillwatch.detect import DetectConfig, Tables
-from stillwatch.detect import detect as find_groups
+from stillwatch.detect.config import DetectConfig
+from stillwatch.detect.pipeline import detect as find_groups
+from stillwatch.detect.tables import Tables
 from stillwatch.ingest import IngestOptions, IngestReport, ingest_files, read_accounts, read_enforcement
 from stillwatch.ingest.fingerprint import FingerprintKey
 from stillwatch.ingest.fingerprint.key import hkdf_sha256

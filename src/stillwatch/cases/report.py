@@ -143,8 +143,8 @@ def _environment() -> Environment:
         finalize=_visible,
     )
     names = (
-        "advisory_name", "counted", "day", "evidence", "figure", "listing", "minute", "odds", "percent",
-        "rough", "span", "strength", "views", "whole", "words",
+        "indicator_name", "counted", "day", "evidence", "figure", "listing", "minute", "odds", "percent",
+        "rough", "sentence", "heading", "signed", "span", "strength", "views", "whole", "words",
     )  # fmt: skip
     environment.filters |= {name: getattr(words, name) for name in names}
     environment.globals |= {

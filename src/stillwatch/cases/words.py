@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -56,8 +57,9 @@ ATLAS = MappingProxyType(
     }
 )
 
-# Behaviours of the joint advisory AA26-251A; the numbers are those of docs/method.md, not the advisory's own.
-ADVISORY = MappingProxyType(
+# Public indicators: behaviours named in disclosures and advisories. The numbers are those of the list in
+# docs/method.md; no advisory's own numbering is meant.
+INDICATORS = MappingProxyType(
     {
         1: "volume of one account or of a fleet",
         2: "enterprise throughput on another plan",
@@ -68,18 +70,35 @@ ADVISORY = MappingProxyType(
         7: "proxy, router or transfer station",
         8: "stripped or rewritten request metadata",
         9: "shared payment instrument",
+        10: "virtual cards, disposable e-mail",
         11: "similar registration data, bulk purchase",
+        12: "account-creation bursts",
+        13: "abuse of programmes for education, research or start-ups",
         14: "synchronised timing over accounts",
+        15: "load shared out evenly, with hand-over",
         16: "fail-over after a ban",
+        17: "replacement accounts after bans",
         18: "fixed prompt or template over many accounts",
         19: "repetitive structure, low diversity",
+        20: "concentration on a few capabilities",
+        21: "broad, systematic coverage of a field",
         22: "elicitation of reasoning",
+        23: "reasoning forced into tags",
+        24: "reasoning asked for after the answer",
+        25: "grading by rubric, as a reward model does",
+        26: "rewriting of refused or sensitive text",
+        27: "cleaning of the model's own traces",
+        28: "replayed reasoning blocks",
+        29: "edited history before a reasoning block",
         30: "probing of classifiers",
         31: "move to a new model within a day",
+        32: "mixing with ordinary traffic",
         33: "many clouds and aggregators at once",
         34: "stolen keys",
+        35: "harness of another product",
         36: "identity confusion in prompts",
         37: "checks for degraded output",
+        41: "uniform sampling settings",
         42: "report of a partner",
     }
 )
@@ -94,6 +113,9 @@ VIEW_NAMES = MappingProxyType(
         View.CAPABILITY: "subject matter",
     }
 )
+
+BEYOND = 1e99
+"""An e-value above this says nothing more by being larger; detect caps it in any case."""
 
 REVIEW, CAREFUL, PROPOSAL = 20.0, 1e3, 1e6
 """Ladder of action on e-values: review queue, soft limits, a proposal of enforcement to a person."""
@@ -139,7 +161,7 @@ def figure(value: float) -> str:
     if value == 0 or 1e-3 <= abs(value) < 1e6:
         if abs(value) >= 1e3 or value == int(value):
             return f"{value:,.0f}"
-        return f"{value:.3g}"
+        return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
     return power(value)
 
 
@@ -161,6 +183,24 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
+def signed(points: float) -> str:
+    """Return `points` with a sign and one decimal."""
+    return f"{points:+.1f}".replace("-", "\N{MINUS SIGN}") if math.isfinite(points) else figure(points)
+
+
+def heading(name: str) -> str:
+    """Return the identifier `name` as words with a capital."""
+    text = words(name)
+    return text[:1].upper() + text[1:]
+
+
+def sentence(text: str) -> str:
+    """Return `text` with a capital and a full stop."""
+    text = plain(text).strip()
+    stop = "" if text.endswith((".", "!", "?")) or not text else "."
+    return text[:1].upper() + text[1:] + stop
+
+
 def odds(probability: float) -> str:
     """Return a small probability as `1 in N`."""
     if not math.isfinite(probability) or probability >= 0.5:
@@ -174,7 +214,9 @@ def evidence(e_value: float | None) -> str:
     """Return an e-value for a table."""
     if e_value is None:
         return "describes only"
-    return figure(e_value) if e_value < 1e6 else power(e_value) if math.isfinite(e_value) else "unbounded"
+    if e_value >= BEYOND:
+        return f"over {power(BEYOND)}"
+    return figure(e_value) if e_value < 1e6 else power(e_value)
 
 
 def strength(e_value: float) -> str:
@@ -206,10 +248,10 @@ def span(first: datetime, last: datetime) -> str:
     return f"{length / timedelta(hours=1):.0f} hours"
 
 
-def advisory_name(identifier: str) -> str:
-    """Return the behaviour that an advisory id such as `AA26-251A/18` stands for, or nothing."""
-    digits = "".join(character for character in identifier.rpartition("/")[2] if character.isdecimal())
-    return ADVISORY.get(int(digits[:9]), "") if digits else ""
+def indicator_name(identifier: str) -> str:
+    """Return the behaviour that an advisory id such as `signal-18` stands for, or nothing."""
+    number = re.search(r"[0-9]{1,9}$", identifier)
+    return INDICATORS.get(int(number[0]), "") if number else ""
 
 
 def views(group: Group) -> tuple[View, ...]:

@@ -9,6 +9,7 @@ import click
 from stillwatch import __version__
 from stillwatch.cli.runs import detect, ingest, scan
 from stillwatch.cli.shows import coverage, explain
+from stillwatch.cli.worlds import world
 from stillwatch.model.errors import StillwatchError
 
 FAULT, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -49,5 +50,5 @@ def main(debug: bool) -> None:
     """Find adversarial distillation campaigns in the API logs of a model provider."""
 
 
-for command in (scan, ingest, detect, explain, coverage):
+for command in (scan, ingest, detect, explain, coverage, world):
     main.add_command(command)

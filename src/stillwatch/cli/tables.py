@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from stillwatch.app.worlds import Score
     from stillwatch.ingest import IngestReport
     from stillwatch.model.coverage import CoverageCard
 
@@ -120,7 +121,7 @@ def print_group(group: Group) -> None:
         ("Targeted capabilities", [words.words(name) for name in group.capabilities]),
         ("Models", list(group.models)),
         ("ATLAS", [f"{name} {words.ATLAS.get(name, '')}".strip() for name in group.atlas_ids]),
-        ("Advisory", [f"{name} {words.advisory_name(name)}".strip() for name in group.advisory_ids]),
+        ("Advisory", [f"{name} {words.indicator_name(name)}".strip() for name in group.advisory_ids]),
         ("Would settle the doubt", list(group.would_settle)),
     ):
         if values:
@@ -180,3 +181,19 @@ def print_cards(cards: Sequence[CoverageCard]) -> None:
             console.print(f"  lacks {safe(words.words(measure))}: {safe(reason)}")
     if any(card.rejected for card in cards):
         console.print(f"Rejected lines, with reasons, are in {REJECTED} of a scan.")
+
+
+def print_score(score: Score) -> None:
+    """Print how a report compares with the truth."""
+    table = Table()
+    table.add_column("against the truth")
+    table.add_column("of", justify="right")
+    table.add_column("count", justify="right")
+    for name, total, count in (
+        ("campaigns found", score.campaigns, score.campaigns_found),
+        ("reported campaigns that are none", score.reported, score.reported_false),
+        ("campaign accounts named", score.campaign_accounts, score.campaign_accounts_named),
+        ("honest accounts named", score.honest_accounts, score.honest_accounts_named),
+    ):
+        table.add_row(name, words.whole(total), words.whole(count))
+    out_console().print(table)
