@@ -94,8 +94,10 @@ def result(expression):
 )
 def test_columns_have_the_types_of_the_model(store, table, schema):
     expression = getattr(store, table)()
-    nullable = pa.schema([field.with_nullable(True) for field in schema])
-    expected = {name: kind for name, kind in ibis.Schema.from_pyarrow(nullable).items() if not kind.is_timestamp()}
+    nullable = pa.schema([field.with_nullable(nullable=True) for field in schema])
+    expected = {
+        name: kind for name, kind in ibis.Schema.from_pyarrow(nullable).items() if not kind.is_timestamp()
+    }
     actual = expression.schema()
     assert list(actual) == schema.names
     assert {name: kind for name, kind in actual.items() if not kind.is_timestamp()} == expected
@@ -118,7 +120,9 @@ def test_unnest_group_and_count(rows):
 
 
 def test_counts_are_int64(rows):
-    counted = rows.group_by("account_fp").aggregate(n=rows.count(), d=rows.model.nunique(), s=rows.output_tokens.sum())
+    counted = rows.group_by("account_fp").aggregate(
+        n=rows.count(), d=rows.model.nunique(), s=rows.output_tokens.sum()
+    )
     assert [field.type for field in counted.to_pyarrow().schema] == [pa.int64()] * 4
 
 
@@ -131,7 +135,9 @@ def test_statistics_ignore_nulls(rows):
 
 
 def test_join_with_an_arrow_table_keeps_every_bit(rows):
-    given = pa.table({"account_fp": [ODD, LOW], "value": pa.array([None, ODD]), "wide": pa.array([HIGH, 5], pa.int64())})
+    given = pa.table(
+        {"account_fp": [ODD, LOW], "value": pa.array([None, ODD]), "wide": pa.array([HIGH, 5], pa.int64())}
+    )
     other = ibis.memtable(given)
     joined = rows.inner_join(other, "account_fp").select("exchange_id", "value", "wide")
     assert result(joined) == [("e0", None, HIGH), ("e1", None, HIGH), ("e4", ODD, 5)]
@@ -149,7 +155,9 @@ def test_join_with_an_arrow_table_of_other_types(rows):
             "flag": [True, None],
         }
     )
-    joined = rows.distinct(on="account_fp").select("account_fp").inner_join(ibis.memtable(given), "account_fp")
+    joined = (
+        rows.distinct(on="account_fp").select("account_fp").inner_join(ibis.memtable(given), "account_fp")
+    )
     assert result(joined) == sorted((tuple(row.values()) for row in given.to_pylist()), key=repr)
 
 
@@ -246,7 +254,9 @@ def microseconds(moment):
 
 def test_time_as_integers(rows):
     hour = 3_600_000_000
-    done = rows.select("exchange_id", us=epoch_us(rows.ts), hour=epoch_us(rows.ts) // hour, phase=epoch_us(rows.ts) % hour)
+    done = rows.select(
+        "exchange_id", us=epoch_us(rows.ts), hour=epoch_us(rows.ts) // hour, phase=epoch_us(rows.ts) % hour
+    )
     moments = [microseconds(moment) for moment in BATCH.to_pydict()["ts"]]
     expected = [(f"e{n}", us, us // hour, remainder(us, hour)) for n, us in enumerate(moments)]
     assert result(done) == expected
@@ -254,7 +264,9 @@ def test_time_as_integers(rows):
 
 
 def test_times_compare_with_python_times(rows):
-    assert result(rows.filter(rows.ts > START, rows.ts <= START + timedelta(days=1)).select("exchange_id")) == [
+    assert result(
+        rows.filter(rows.ts > START, rows.ts <= START + timedelta(days=1)).select("exchange_id")
+    ) == [
         ("e1",),
         ("e5",),
     ]
@@ -293,7 +305,9 @@ def test_batches_have_the_type_of_the_whole(rows):
     expression = rows.select("exchange_id", "ts", "keys", "system_fp")
     with expression.to_pyarrow_batches(chunk_size=2) as reader:
         batches = list(reader)
-        assert [field.type for field in reader.schema] == [field.type for field in expression.to_pyarrow().schema]
+        assert [field.type for field in reader.schema] == [
+            field.type for field in expression.to_pyarrow().schema
+        ]
     assert pa.Table.from_batches(batches).num_rows == 6
     assert sorted(pa.Table.from_batches(batches)["exchange_id"].to_pylist()) == [f"e{n}" for n in range(6)]
 
@@ -342,5 +356,7 @@ def test_lists_have_lengths(rows):
 
 def test_most_frequent_and_first_by_order(rows):
     named = rows.filter(rows.model.notnull())
-    done = named.group_by("account_fp").aggregate(first=named.model.argmin(epoch_us(named.ts)), last=named.model.max())
+    done = named.group_by("account_fp").aggregate(
+        first=named.model.argmin(epoch_us(named.ts)), last=named.model.max()
+    )
     assert (ODD, "m1", "m1") in result(done)

@@ -1,10 +1,13 @@
-"""The few operations on files that a crash must not tear, behind one object so that tests can break each."""
+"""The few file operations that a crash must not tear, behind one object so that tests can break each."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Disk:
@@ -20,7 +23,7 @@ class Disk:
         self.sync(path.parent)
 
     def sync(self, path: Path) -> None:
-        """Wait until the content of the file, or the entries of the directory, at `path` are on the medium."""
+        """Wait until the content of the file or the entries of the directory `path` are on the medium."""
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)

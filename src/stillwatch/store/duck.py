@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 
 class DuckBackend(Backend):
@@ -35,7 +37,7 @@ class DuckBackend(Backend):
         return relation.to_arrow_reader(chunk_size).cast(schema)
 
     def execute(self, expr: Any, /, *, params: Any = None, limit: Any = None, **_: Any) -> Any:
-        """Return a scalar as Python has it, a table or column as pandas has it (64-bit hashes suffer there)."""
+        """Return a scalar as Python has it, anything else as pandas has it (which may round hashes)."""
         result = self.to_pyarrow(expr, params=params, limit=limit)
         return result.as_py() if isinstance(result, pa.Scalar) else result.to_pandas()
 
@@ -71,7 +73,8 @@ class DuckSession:
     def parquet(self, paths: Sequence[Path], schema: pa.Schema, name: str) -> Any:
         """Return the rows of all `paths`, which have `schema`, as an Ibis table called `name`."""
         del schema  # in the files
-        return self.backend.read_parquet([str(path) for path in paths], table_name=name, hive_partitioning=False)
+        files = [str(path) for path in paths]
+        return self.backend.read_parquet(files, table_name=name, hive_partitioning=False)
 
     def empty(self, schema: pa.Schema, name: str) -> Any:
         """Return a table called `name` with `schema` and no rows."""

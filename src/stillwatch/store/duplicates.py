@@ -8,12 +8,15 @@ not fit is spilled to disk by the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 _SUSPECTS = """
 CREATE TEMP TABLE suspects AS
@@ -97,9 +100,7 @@ def find_duplicates(
     }
     with duckdb.connect(":memory:", config=config) as connection:
         origins = {str(path): name for path in fresh} | {str(path): label for path, label in known.items()}
-        connection.register(
-            "origins", pa.table({"filename": list(origins), "name": list(origins.values())})
-        )
+        connection.register("origins", pa.table({"filename": list(origins), "name": list(origins.values())}))
         _view(connection, "fresh", fresh)
         _view(connection, "known", list(known) or fresh[:1], "WHERE false" if not known else "")
         connection.execute(_SUSPECTS)
@@ -110,6 +111,6 @@ def find_duplicates(
 def _view(connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[Path], where: str = "") -> None:
     files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
     connection.execute(
-        f"CREATE TEMP VIEW {name} AS SELECT exchange_id, source_ref, filename, file_row_number "  # noqa: S608 - own paths
-        f"FROM read_parquet([{files}], filename = true, file_row_number = true, hive_partitioning = false) {where}"
+        f"CREATE TEMP VIEW {name} AS SELECT exchange_id, source_ref, filename, file_row_number "  # noqa: S608 - own
+        f"FROM read_parquet([{files}], filename=true, file_row_number=true, hive_partitioning=false) {where}"
     )

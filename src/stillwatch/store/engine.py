@@ -1,16 +1,20 @@
 """How to say in Ibis what has to mean the same on DuckDB and on Spark.
 
-Both engines agree on the following (`tests/contracts/test_store_engines.py` proves each on both), so detection
-is written in these words only:
+Both engines agree on the following (`tests/contracts/test_store_engines.py` proves each on both), so
+detection is written in these words only:
 
-- `table.select("account_fp", key=table.keys.unnest())`: one row a list element; null and empty lists vanish.
-- `group_by(...).aggregate(...)` with `count`, `nunique`, `sum`, `min`, `max`, `mean`; equi-joins, semi and anti
-  joins, also with `ibis.memtable(arrow_table)`; `filter`, `distinct`, `union`, `order_by`, `limit`.
-- `&`, `|`, `^`, `>>` by a constant (arithmetic: the sign stays) and `%` (the sign of the dividend) on `int64`.
+- `table.select("account_fp", key=table.keys.unnest())`: one row a list element; null and empty lists
+  vanish. `keys.length()` of a null list is null.
+- `group_by(...).aggregate(...)` with `count`, `nunique`, `sum`, `min`, `max`, `mean`, `argmin`, `argmax`;
+  inner, left, cross, semi and anti joins, also with `ibis.memtable(arrow_table)` and with `table.view()`;
+  `filter`, `distinct`, `union`, `order_by`, `limit`.
+- `&`, `|`, `^`, `>>` by a constant (arithmetic: the sign stays) and `%` (the sign of the dividend) on
+  `int64`.
 - `ibis.row_number().over(ibis.window(group_by=..., order_by=...))`, counted from 0; order by columns without
   ties and without nulls.
 - `epoch_us(column)` for time as an integer, and `//` on it.
-- `.cache()`, `.to_pyarrow()`, `.to_pyarrow_batches()`: exact integers, also beside nulls.
+- `.cache()`, `.to_pyarrow()`, `.to_pyarrow_batches()`: exact integers, also beside nulls. A scalar may be
+  had by `.execute()`.
 
 And these are traps:
 
@@ -19,6 +23,9 @@ And these are traps:
 - An integer overflow is an error on DuckDB and wraps on Spark: neither is wanted; do not multiply hashes.
 - `<<` of a fingerprint overflows likewise.
 - `order_by` puts nulls first on Spark and last on DuckDB: filter them or say which.
+- A stream of `.to_pyarrow_batches()` must be finished or closed before the next query on the same reader.
+- `.execute()` of a table goes through pandas, where an `int64` beside a null becomes a double.
+- `create_table` and `drop_table` of the backend fail with sqlglot 30; cache instead.
 - Hash functions differ between engines: carry your own column.
 - There is no unsigned type on Spark.
 """

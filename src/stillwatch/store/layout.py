@@ -72,7 +72,7 @@ def checked_root(path: str | Path) -> Path:
     """
     root = Path(path).absolute()
     if _GLOB.search(str(root)):
-        raise StoreError(f"{root}: a store cannot lie under a path with any of * ? [ ] {{ }} \\; choose another.")
+        raise StoreError(f"{root}: a store's path cannot hold any of * ? [ ] {{ }} \\; choose another.")
     return root
 
 
@@ -99,13 +99,13 @@ def read_version(root: Path) -> int:
     except FileNotFoundError:
         raise StoreError(f"{root}: no store here; run `stillwatch ingest` into this place first.") from None
     except (OSError, msgspec.MsgspecError):
-        raise StoreError(f"{path}: cannot be read; restore it from a backup or ingest into a new store.") from None
+        raise StoreError(f"{path}: damaged; restore it from a backup or ingest into a new store.") from None
     if content.format != FORMAT_NAME or content.version < 1:
         raise StoreError(f"{path}: not the format file of a stillwatch store; choose another place.")
     if content.version > FORMAT_VERSION:
         raise StoreError(
-            f"{root}: written by a newer stillwatch (layout {content.version}, this one knows {FORMAT_VERSION}); "
-            "update stillwatch."
+            f"{root}: written by a newer stillwatch (layout {content.version}; this one knows up to "
+            f"{FORMAT_VERSION}); update stillwatch."
         )
     return content.version
 
@@ -118,13 +118,15 @@ def prepare(root: Path, disk: Disk, upgrades: Mapping[int, Upgrade] = UPGRADES) 
     Raises:
         StoreError: The place is taken by something else, or the store cannot be used.
     """
-    if not (root / FORMAT_FILE).exists():
+    new = not (root / FORMAT_FILE).exists()
+    if new:
         _refuse_foreign(root)
-        for name in (EXCHANGES, STAGING, *SIDE_TABLES.values()):
+    version = FORMAT_VERSION if new else read_version(root)
+    for name in (EXCHANGES, STAGING, *SIDE_TABLES.values()):
+        if not (root / name).is_dir():
             disk.make_directory(root / name)
-        _write_version(root, FORMAT_VERSION, disk)
-        return
-    version = read_version(root)
+    if new:
+        _write_version(root, version, disk)
     while version < FORMAT_VERSION:
         upgrades[version](root)
         version += 1
@@ -135,10 +137,10 @@ def _refuse_foreign(root: Path) -> None:
     """Raise unless `root` holds nothing but what a store starts with."""
     foreign = [entry.name for entry in root.iterdir() if entry.name not in _OWN_NAMES]
     if [name for name in foreign if not name.startswith(".")]:
-        raise StoreError(f"{root}: not empty and not a stillwatch store; choose an empty or a new directory.")
+        raise StoreError(f"{root}: not empty and not a stillwatch store; choose a new directory.")
     exchanges = root / EXCHANGES
     if exchanges.is_dir() and any(exchanges.iterdir()):
-        raise StoreError(f"{root}: {FORMAT_FILE} is missing; restore it from a backup or ingest into a new store.")
+        raise StoreError(f"{root / FORMAT_FILE}: missing; restore it from a backup or use a new store.")
 
 
 def _write_version(root: Path, version: int, disk: Disk) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stillwatch.model.errors import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Lock:
@@ -19,7 +22,7 @@ class Lock:
 
     @classmethod
     def try_take(cls, path: Path) -> Lock | None:
-        """Lock `path` (a file is created if there is none) and return the lock, or None if somebody has it."""
+        """Lock `path` (a file is made if there is none); None if somebody else has the lock."""
         flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
         descriptor = os.open(path, flags | os.O_CLOEXEC, 0o644)
         try:
@@ -38,8 +41,13 @@ class Lock:
         """
         lock = cls.try_take(path)
         if lock is None:
-            raise StoreError(f"{path.parent}: in use by another writer; wait until it is done, then try again.")
+            raise StoreError(f"{path.parent}: in use by another writer; wait until it is done.")
         return lock
+
+    @property
+    def held(self) -> bool:
+        """Whether the lock is still held."""
+        return self._descriptor is not None
 
     def release(self) -> None:
         """Free the lock; doing it twice is harmless."""

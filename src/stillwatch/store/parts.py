@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
@@ -12,6 +12,9 @@ import pyarrow.parquet as pq
 
 from stillwatch.model.columns import EXCHANGE_SCHEMA
 from stillwatch.store.source import Part
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Columns whose values (nearly) never repeat inside a row group: a dictionary would only be built and dropped.
 _PLAIN = {"exchange_id", "decision_id", "source_ref", "extra", "item_fp", "prefix_fp"}
@@ -149,11 +152,17 @@ class PartWriter:
         self._close_part()
         return self._parts
 
+    def abandon(self) -> None:
+        """Close the file that is being written; what is held back is lost."""
+        if self._file is not None:
+            self._file.close()
+
     def _flush(self) -> None:
         if not self._held_rows:
             return
         if self._file is None:
-            self._file = PartFile(self._directory / f"part-{self._started:06d}.parquet", self._shape.group_rows)
+            path = self._directory / f"part-{self._started:06d}.parquet"
+            self._file = PartFile(path, self._shape.group_rows)
             self._started += 1
         self._file.write(pa.Table.from_batches(self._held))
         self._held, self._held_rows, self._held_bytes = [], 0, 0

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from uuid import uuid4
 
 import msgspec
-import pyarrow as pa
 
 from stillwatch.model.columns import EXCHANGE_SCHEMA
-from stillwatch.model.coverage import SourceCoverage
 from stillwatch.model.errors import Rejected, StoreError
 from stillwatch.store import layout
 from stillwatch.store.duck import DuckSession
 from stillwatch.store.lock import Lock
 from stillwatch.store.sides import SIDE_SCHEMAS, side_coverage
 from stillwatch.store.source import directory_of, read_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+    import pyarrow as pa
+
+    from stillwatch.model.coverage import SourceCoverage
 
 
 class Session(Protocol):
@@ -51,6 +56,7 @@ class StoreReader:
         self._session = session
         self._place = place
         self._sources = read_sources(root)
+        self._side_coverage = side_coverage(root)
         self._tables: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -87,7 +93,7 @@ class StoreReader:
         return self._side("account")
 
     def enforcement(self) -> Any:
-        """Return the operator's actions as an Ibis table with the columns and types of `ENFORCEMENT_SCHEMA`."""
+        """Return the operator's actions as an Ibis table with the columns of `ENFORCEMENT_SCHEMA`."""
         return self._side("enforcement")
 
     def coverage(self) -> list[SourceCoverage]:
@@ -97,7 +103,7 @@ class StoreReader:
 
     def side_coverage(self) -> dict[str, dict[str, float]]:
         """Return the same for the tables `account` and `enforcement`; an absent table is empty."""
-        return side_coverage(self._root)
+        return self._side_coverage
 
     def rejected(self) -> Iterator[Rejected]:
         """Yield every line that was not ingested, source by source."""
@@ -120,21 +126,32 @@ class StoreReader:
 class Place:
     """A directory for spilled files that is removed at the end, or after a crash by the next writer."""
 
+    path: Path
+    _lock: Lock | None
+
     def __init__(self, root: Path) -> None:
         """Make it inside the store at `root`, or where temporary files go if the store is read-only."""
-        path = root / layout.TEMPORARY / uuid4().hex
         try:
-            path.mkdir(parents=True)
+            self.path, self._lock = _claim(root / layout.TEMPORARY)
         except OSError:
-            path = Path(tempfile.mkdtemp(prefix="stillwatch-"))
-        self.path = path
-        self._lock = Lock.try_take(path)
+            self.path, self._lock = Path(tempfile.mkdtemp(prefix="stillwatch-")), None
 
     def close(self) -> None:
         """Remove the directory."""
         shutil.rmtree(self.path, ignore_errors=True)
         if self._lock is not None:
             self._lock.release()
+
+
+def _claim(temporary: Path) -> tuple[Path, Lock]:
+    """Make and lock a directory; once more if a writer tidied it away between the two."""
+    while True:
+        path = temporary / uuid4().hex
+        path.mkdir(parents=True)
+        with contextlib.suppress(FileNotFoundError):
+            lock = Lock.try_take(path)
+            if lock is not None and path.exists():
+                return path, lock
 
 
 def open_store(
@@ -169,7 +186,7 @@ def open_store(
     root = layout.checked_root(path)
     version = layout.read_version(root)
     if version < layout.FORMAT_VERSION:
-        raise StoreError(f"{root}: of an older layout; run `stillwatch ingest` on it once to bring it up to date.")
+        raise StoreError(f"{root}: of an older layout; run `stillwatch ingest` on it once to upgrade it.")
     place = Place(root)
     try:
         return StoreReader(root, _connect(engine, place.path, memory_limit, threads, master), place)

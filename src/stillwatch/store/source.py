@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from stillwatch.model.coverage import SourceCoverage
 from stillwatch.model.errors import StoreError
 from stillwatch.store.layout import EXCHANGES, SOURCE_FILE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -84,7 +87,10 @@ def read_sources(root: Path) -> dict[str, SourceSummary]:
     Raises:
         StoreError: A source is damaged: its record or one of its parts is missing or of the wrong size.
     """
-    directories = sorted(entry for entry in (root / EXCHANGES).iterdir() if entry.is_dir())
+    try:
+        directories = sorted(entry for entry in (root / EXCHANGES).iterdir() if entry.is_dir())
+    except OSError:
+        raise StoreError(f"{root / EXCHANGES}: cannot be read; restore it or use a new store.") from None
     return {directory.name: _read(directory) for directory in directories}
 
 

@@ -8,15 +8,17 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import ibis.expr.datatypes as dt
 import pyarrow as pa
 
 from stillwatch.model.errors import MissingExtra, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 try:
     with warnings.catch_warnings():
@@ -89,7 +91,7 @@ class SparkBackend(Backend):
         return table.to_reader(max_chunksize=chunk_size)
 
     def execute(self, expr: Any, /, *, params: Any = None, limit: Any = None, **_: Any) -> Any:
-        """Return a scalar as Python has it, a table or column as pandas has it (64-bit hashes suffer there)."""
+        """Return a scalar as Python has it, anything else as pandas has it (which may round hashes)."""
         result = self.to_pyarrow(expr, params=params, limit=limit)
         return result.as_py() if isinstance(result, pa.Scalar) else result.to_pandas()
 
@@ -115,7 +117,7 @@ def _type_of(kind: Any) -> dt.DataType:
 
 
 @contextlib.contextmanager
-def _quiet() -> Any:
+def _quiet() -> Iterator[None]:
     """Silence PySpark's remark about pandas 3, which is made on Arrow's way too."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
@@ -203,7 +205,9 @@ def _start(memory_limit: int, master: str) -> SparkSession:
             session = SparkSession(pyspark.SparkContext(gateway=gateway, conf=configuration))
     except (PySparkException, OSError):
         shutil.rmtree(place, ignore_errors=True)
-        raise StoreError("Spark did not start: it needs Java 17 or newer (set JAVA_HOME); or use duckdb.") from None
+        raise StoreError(
+            "Spark did not start: install Java 17 or newer and set JAVA_HOME, or use duckdb."
+        ) from None
     atexit.register(_stop, session, place)
     return session
 
