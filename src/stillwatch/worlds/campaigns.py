@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from stillwatch.worlds import identities, prose
 from stillwatch.worlds.addresses import hosts, roam
+from stillwatch.worlds.enforcement import actions
 from stillwatch.worlds.conversations import GAPS, Rows, human, single, turns
 from stillwatch.worlds.honest import TURNS, chat_texts
 from stillwatch.worlds.identities import Records
@@ -47,17 +48,6 @@ def fixed_prompt(stage: Stage, plan: FixedPrompt) -> tuple[Part, pa.Table]:
     )
     banned = np.flatnonzero(ban < stage.window.end)
     return part, actions(banned, ban[banned], "ban", "usage policy: automated collection of outputs")
-
-
-def actions(account: Ints, ts: Ints, kind: str, reason: str) -> pa.Table:
-    """Return enforcement events as columns; `account` is the index inside the part."""
-    count = len(account)
-    return pa.table(
-        {"account": account, "ts": ts, "kind": [kind] * count, "reason": [reason] * count},
-        schema=pa.schema(
-            [("account", pa.int64()), ("ts", pa.int64()), ("kind", pa.string()), ("reason", pa.string())]
-        ),
-    )
 
 
 def _pools(stage: Stage, sizes: list[int], plan: FixedPrompt) -> Records:

@@ -1,33 +1,39 @@
-"""Honest fleets that look guilty, each named in the truth."""
+"""The honest fleets that look guilty, as one list."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 
-import pyarrow as pa
-
+from stillwatch.worlds import cohorts, programs
 from stillwatch.worlds.part import Part
-from stillwatch.worlds.stage import Stage, Window
-from stillwatch.worlds.streams import Streams
+from stillwatch.worlds.stage import Stage
+
+FLEETS: tuple[tuple[str, Callable[[Stage, int], Part], int, int], ...] = (
+    ("evaluation_lab", programs.evaluation_lab, 6, 1),
+    ("public_benchmark", programs.public_benchmark, 9, 1),
+    ("nightly_evaluation", programs.nightly_evaluation, 3, 4),
+    ("university_class", cohorts.university_class, 120, 1),
+    ("onboarding", cohorts.onboarding, 80, 1),
+    ("agent_launch", cohorts.agent_launch, 300, 1),
+    ("clean_reseller", cohorts.clean_reseller, 40, 1),
+    ("explaining_product", programs.explaining_product, 12, 1),
+    ("grading_product", programs.grading_product, 8, 1),
+    ("licensed_generation", programs.licensed_generation, 10, 1),
+    ("red_team", programs.red_team, 5, 1),
+    ("split_key", programs.split_key, 40, 1),
+    ("carrier_nat", cohorts.carrier_nat, 90, 1),
+    ("privacy_relay", cohorts.privacy_relay, 120, 1),
+    ("sign_up_burst", cohorts.sign_up_burst, 60, 1),
+)
+"""Kind (its name in the truth), how it behaves, accounts, number of such fleets at scale 1."""
+
+SMALLEST = 4
+"""Accounts that a fleet keeps in a world scaled down."""
 
 
-def play(stage: Stage) -> Iterable[tuple[str, Part]]:
-    """Play all fleets."""
-    return ()
-
-
-def enforcement(accounts: pa.Table, events: Sequence[pa.Table], window: Window, streams: Streams) -> pa.Table:
-    """Join the campaigns' bans with the operator's other actions."""
-    table = (
-        pa.concat_tables(events)
-        if events
-        else pa.table(
-            {
-                "account": pa.array([], pa.int64()),
-                "ts": pa.array([], pa.int64()),
-                "kind": pa.array([], pa.string()),
-                "reason": pa.array([], pa.string()),
-            }
-        )
-    )
-    return table.sort_by([("ts", "ascending"), ("account", "ascending")])
+def play(stage: Stage) -> Iterable[Part]:
+    """Play every fleet; a larger world has more of them, a smaller one has smaller ones."""
+    for kind, behave, size, number in FLEETS:
+        accounts = size if stage.scale >= 1 else max(min(size, SMALLEST), round(size * stage.scale))
+        for instance in range(max(1, round(number * stage.scale))):
+            yield behave(stage.within(f"{kind}-{instance + 1}"), accounts)

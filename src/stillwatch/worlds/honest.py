@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,13 +22,14 @@ from stillwatch.worlds.conversations import (
     single,
     turns,
 )
-from stillwatch.worlds.grammar import language
+from stillwatch.worlds.grammar import language, pack
 from stillwatch.worlds.identities import Records
 from stillwatch.worlds.part import REPLY, SHORT_REPLY, Part, Texts, assemble
 from stillwatch.worlds.settings import CHAT, Habit, settle
 from stillwatch.worlds.shapes import Ints, draw, lognormal_table, pick, whole
-from stillwatch.worlds.stage import Stage
+from stillwatch.worlds.stage import Agent, Stage
 
+Flags = npt.NDArray[np.bool_]
 TURNS = (1, 1, 1, 1, 1, 2, 3, 5, 7, 10, 14)
 """Turns of a chat, quantiles at `LEVELS`; ShareGPT has a median of 3 with long chats over-represented."""
 AGENT_TURNS = (1, 1, 1, 2, 2, 4, 6, 9, 11, 14, 16)
@@ -210,64 +212,81 @@ def coders(stage: Stage, count: int) -> Part:
     """Users of public coding agents: strangers with one system prompt and tool schema, long sessions."""
     records = identities.people(stage, count, "agent_user")
     which = pick((40, 25, 17, 11, 7), count, stage.rng("which agent"))
-    return agent_sessions(stage, records, which, lognormal_table(1.6, 0.8))
+    return agent_sessions(stage, records, stage.library.agents, which, lognormal_table(1.6, 0.8))
 
 
-def agent_sessions(stage: Stage, records: Records, which: Ints, volume: Sequence[float]) -> Part:
-    """Coding sessions of the people in `records` with the agent (index in the library) of each."""
-    rng, agents = stage.rng("agent"), stage.library.agents
-    rows = sessions(stage, records, volume, AGENT_TURNS)
-    rows = _quicker(stage, rows)
+def agent_sessions(
+    stage: Stage,
+    records: Records,
+    agents: Sequence[Agent],
+    which: Ints,
+    volume: Sequence[float],
+    since: Ints | None = None,
+) -> Part:
+    """Coding sessions of the people in `records`.
+
+    Args:
+        stage: Window and streams.
+        records: The people.
+        agents: Coding agents.
+        which: Index of each person's agent.
+        volume: Quantiles of the number of sessions.
+        since: Moment from which each person uses the agent, if not from the start.
+    """
+    rng = stage.rng("agent")
+    rows = _agent_rows(stage, records, volume, since)
     first = rows.turn == 0
     from_tool = ~first & (rng.random(len(rows)) < 0.86)
-    next_from_tool = np.append(from_tool[1:], False) & np.append(~first[1:], False)
-    grammar = language("templates")
-    task = grammar.expand("agent_task", len(rows), stage.rng("tasks"))
-    size = np.where(from_tool, whole(draw((1, 1, 1, 1, 1, 3, 6, 12, 18, 28, 34), len(rows), rng)), 1)
-    seen = prose.pack(grammar.expand("tool_output", int(size.sum()), stage.rng("seen")), size, "\n")
-    used = np.array([names.tool_names for names in agents], dtype=object)[
-        which[rows.account], rng.integers(0, 5, len(rows))
-    ]
+    mine = which[rows.account]
+    settings = settle(stage, AGENT, len(records), rows)
+    settings.user_agent[:] = np.array([agent.user_agent for agent in agents], dtype=object)[mine]
     texts = Texts(
-        prompt=prose.choose(
-            from_tool, seen, prose.choose(first, task, language("en").expand("follow", len(rows), rng))
-        ),
-        answer=grammar.expand("agent_say", len(rows), stage.rng("says")),
+        prompt=_agent_prompts(stage, first, from_tool),
+        answer=language("templates").expand("agent_say", len(rows), stage.rng("says")),
         systems=tuple(agent.system for agent in agents),
-        system=which[rows.account],
+        system=mine,
         tools=tuple(agent.tools for agent in agents),
-        tool=which[rows.account],
+        tool=mine,
         from_tool=from_tool,
-        tool_called=pa.array(np.where(next_from_tool, used, None), pa.string()),
+        tool_called=_tool_called(stage, agents, mine, from_tool),
     )
-    settings = settle(
-        stage,
-        Habit(moves=0.7, lag_days=1.5, stream=0.9, session=0.9, tuned=0.1, models=(30, 5, 65)),
-        len(records),
-        rows,
+    ip = roam(rows.account, places(stage, records, ("office",)), rng)
+    return assemble(stage, records, rows, texts, settings, ip, REPLY)
+
+
+AGENT = Habit(moves=0.7, lag_days=1.5, stream=0.9, session=0.9, tuned=0.1, models=(30, 5, 65))
+"""Settings of coding agents."""
+
+
+def _agent_rows(stage: Stage, records: Records, volume: Sequence[float], since: Ints | None) -> Rows:
+    active = records.active(stage)
+    if since is not None:
+        active = np.maximum(active[0], since), active[1]
+    rng = stage.rng("sessions")
+    account = np.repeat(np.arange(len(records)), whole(draw(volume, len(records), rng), 0))
+    start = human(active, records.zone, account, rng)
+    return turns(account, start, whole(draw(AGENT_TURNS, len(account), rng)), TOOL_GAPS, rng)
+
+
+def _agent_prompts(stage: Stage, first: Flags, from_tool: Flags) -> pa.StringArray:
+    grammar, rng = language("templates"), stage.rng("seen")
+    size = np.where(from_tool, whole(draw((1, 1, 1, 1, 1, 3, 6, 12, 18, 28, 34), len(first), rng)), 1)
+    seen = pack(grammar.expand("tool_output", int(size.sum()), rng), size, "\n")
+    asked = prose.choose(
+        first,
+        grammar.expand("agent_task", len(first), stage.rng("tasks")),
+        language("en").expand("follow", len(first), stage.rng("follow")),
     )
-    settings.user_agent[:] = np.array([agent.user_agent for agent in agents], dtype=object)[
-        which[rows.account]
-    ]
-    return assemble(
-        stage,
-        records,
-        rows,
-        texts,
-        settings,
-        roam(rows.account, places(stage, records, ("office",)), rng),
-        REPLY,
-    )
+    return prose.choose(from_tool, seen, asked)
 
 
-def _quicker(stage: Stage, rows: Rows) -> Rows:
-    lengths = np.diff(np.append(np.flatnonzero(rows.turn == 0), len(rows)))
-    first = rows.turn == 0
-    return turns(rows.account[first], rows.ts[first], lengths, TOOL_GAPS, stage.rng("tool gaps"))
+def _tool_called(stage: Stage, agents: Sequence[Agent], mine: Ints, from_tool: Flags) -> pa.StringArray:
+    """Name the tool that an answer calls: it does when the next turn of the conversation is a tool's."""
+    tools = np.array([agent.tool_names for agent in agents], dtype=object)
+    used = tools[mine, stage.rng("tools").integers(0, tools.shape[1], len(mine))]
+    return pa.array(np.where(np.append(from_tool[1:], False), used, None), pa.string())
 
 
-def _merge(
-    mask: np.ndarray[tuple[int], np.dtype[np.bool_]], yes: pa.StringArray, no: pa.StringArray
-) -> pa.StringArray:
+def _merge(mask: Flags, yes: pa.StringArray, no: pa.StringArray) -> pa.StringArray:
     order = np.concatenate([np.flatnonzero(mask), np.flatnonzero(~mask)])
     return prose.restore(pa.concat_arrays([yes, no]), order)

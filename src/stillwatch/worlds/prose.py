@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.worlds.grammar import joined, language, pack as pack
+from stillwatch.worlds.grammar import joined, language, pack
 from stillwatch.worlds.shapes import Ints, draw, pick, whole
 from stillwatch.worlds.streams import Streams
 

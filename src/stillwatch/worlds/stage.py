@@ -119,11 +119,12 @@ def build_library(streams: Streams) -> Library:
     items = tuple(
         grammar.expand("bench_item", size, streams.named(f"bench {size}")) for size in (1320, 820, 164)
     )
-    agents = tuple(_agent(streams.within(f"agent {number}")) for number in range(_AGENTS))
+    agents = tuple(build_agent(streams.within(f"agent {number}")) for number in range(_AGENTS))
     return Library(tuple(prompts), agents, items, tuple(wraps))
 
 
-def _agent(streams: Streams) -> Agent:
+def build_agent(streams: Streams) -> Agent:
+    """Invent a coding agent: long rules, five tools."""
     grammar, rng = language("templates"), streams.named("shape")
     opening = grammar.expand("agent_open", 1, streams.named("open"))[0].as_py()
     rules = grammar.expand("agent_rule", int(rng.integers(14, 24)), streams.named("rules")).to_pylist()

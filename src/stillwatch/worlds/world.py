@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.worlds import campaigns, fleets, honest
+from stillwatch.worlds import campaigns, enforcement, fleets, honest
 from stillwatch.worlds.part import Part
 from stillwatch.worlds.scenario import FixedPrompt, Scenario
 from stillwatch.worlds.shapes import Ints
@@ -97,7 +97,7 @@ def _play(scenario: Scenario, stage: Stage) -> Iterable[tuple[Part, pa.Table | N
     for name, behave, count in BASE:
         yield behave(stage.within(name), max(2, round(count * stage.scale))), None
     if scenario.fleets:
-        for name, part in fleets.play(stage):
+        for part in fleets.play(stage):
             yield part, None
     for plan in scenario.campaigns:
         inner = stage.within(f"campaign {plan.id}")
@@ -126,7 +126,9 @@ def _join(
         for index, table in events
         if table is not None
     ]
-    enforcement = fleets.enforcement(accounts, moved, window, streams.within("enforcement"))
+    last = np.zeros(accounts.num_rows, dtype=np.int64)
+    np.maximum.at(last, exchanges["account"].to_numpy(), exchanges["ts"].to_numpy())
+    done = enforcement.all_actions(accounts, last, moved, window, streams.within("enforcement"))
     return World(
         scenario=scenario,
         seed=seed,
@@ -134,7 +136,7 @@ def _join(
         accounts=accounts.append_column("account_id", ids),
         exchanges=exchanges,
         order=np.argsort(exchanges["ts"].to_numpy(), kind="stable"),
-        enforcement=enforcement,
+        enforcement=done,
         systems=tuple(text for part in parts for text in part.systems),
         tools=tuple(text for part in parts for text in part.tools),
     )
