@@ -163,11 +163,11 @@ def _remembered(
     work: Work, secret: NDArray[np.uint64], table: UnicodeTable, lexicon: Lexicon, column: Column, row: int
 ) -> tuple[np.uint64, int, int, np.uint64]:
     """Hash a system prompt or tool list, which many rows repeat: as `_whole`, and the exact hash."""
+    length = column.stops[row] - column.starts[row]
+    if length <= 0:
+        return np.uint64(0), 0, 0, np.uint64(0)
     address = column.base + column.starts[row]
-    length = max(column.stops[row] - column.starts[row], 0)
     raw = raw_hash(secret, address, length)
-    if length == 0:
-        return np.uint64(0), 0, 0, raw
     slot = raw & _MEMO_MASK
     if not (work.memo_used[slot] == 1 and work.memo_raw[slot] == raw):
         found = _whole(work, secret, table, lexicon, address, address + length, column.safe)
@@ -194,16 +194,17 @@ def _read_prompt(
         end = count if last else count - CARRY
         if first:
             prefixes(w, s.words, secret, count)
-            vote(work.reading, s, lexicon)
         shingles(s, secret, 0, end)
         read(work.reading, s, lexicon, 0, end)
+        if first:
+            vote(work.reading, count)
         whole = first and last and count <= EDGE_FROM
-        if total < CELL_WORDS:
-            add_lanes(w, s.publics, EDGE if first and not whole else 0, end)
+        room = max(CELL_WORDS - total, 0)
+        add_lanes(w, s.publics, EDGE if first and not whole else 0, min(end, room))
         total += end
         if last:
-            if not whole and total - end < CELL_WORDS:
-                remove_lanes(w, s.publics, count - EDGE, count)
+            if not whole:
+                remove_lanes(w, s.publics, count - EDGE, min(count, room))
             w.prefix[3] = window(s.words, secret, max(count - SUFFIX_WORDS, 0), count)
             return total
         carry(s)
@@ -288,11 +289,12 @@ def _context_row(
 ) -> int:
     """Fingerprint what surrounds the prompt of one row; return the elicitation bits of the system prompt."""
     value, words, bits, raw = _remembered(work, secret, table, lexicon, columns[SYSTEM], row)
-    present = np.int64(words > 0)
-    out.system[row] = _text_key(outer, value, _SYSTEM)
+    present = 0
+    if words > 0:
+        present, out.system[row] = 1, _text_key(outer, value, _SYSTEM)
     value, words, _bits, _raw = _remembered(work, secret, table, lexicon, columns[TOOLS], row)
-    present |= np.int64(words > 0) << 1
-    out.tools[row] = _text_key(outer, value, _TOOLS)
+    if words > 0:
+        present, out.tools[row] = present | 2, _text_key(outer, value, _TOOLS)
     history = columns[HISTORY]
     length = history.stops[row] - history.starts[row]
     if length > 0:

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from stillwatch.ingest.fingerprint.intrinsics import mum, pointer
 from stillwatch.ingest.fingerprint.phrases import PHRASES, REASONING_TAGS, STOP_WORDS
-from stillwatch.ingest.fingerprint.tokens import COUNT, PUBLIC_0, PUBLIC_1, Scratch
+from stillwatch.ingest.fingerprint.tokens import COUNT, OTHERS, PUBLIC_0, PUBLIC_1, Scratch
 from stillwatch.ingest.fingerprint.unicode_table import SEPARATOR, SINGLE, UnicodeTable, folded, unicode_table
 from stillwatch.model.views import Elicitation
 
 SLOTS = 1 << 14
 _SLOT_MASK = np.uint64(SLOTS - 1)
 _SLOT_SHIFT = np.uint64(8)
-PHRASE_BIT = 0x80
+ALONE, SECOND, FIRST = 0x20, 0x40, 0x80
 VOTERS = 128
 """Words at the start of a prompt that vote for its language."""
 _EDGE_0 = np.uint64(0xA4093822299F31D0)
@@ -43,7 +43,8 @@ class Lexicon(NamedTuple):
 
     Attributes:
         first: By 14 bits of a public hash: the language the word votes for (0 for none) in the three lowest bits,
-            and whether a phrase may begin with it; shape (16384,).
+            and whether it may be a phrase alone (32), the second word (64) or the first word (128) of a phrase;
+            shape (16384,).
         edge_key: Open-addressed table of the edges of the phrase trie; 0 is free.
         edge_next: Node that an edge leads to.
         bits: `Elicitation` bits of the phrases that end at a node.
@@ -64,16 +65,18 @@ class Reading(NamedTuple):
         votes: Votes for languages in lanes of 8 bits; shape (1,).
         bits: `Elicitation` bits; shape (1,).
         hits: Places where a phrase may begin, of one filling.
+        flags: Entry of `Lexicon.first` for each word of one filling.
     """
 
     votes: NDArray[np.uint64]
     bits: NDArray[np.int64]
     hits: NDArray[np.int64]
+    flags: NDArray[np.uint8]
 
 
 def new_reading(size: int) -> Reading:
     """Allocate the working memory of one thread for fillings of `size` words."""
-    return Reading(np.zeros(1, np.uint64), np.zeros(1, np.int64), np.zeros(size, np.int64))
+    return Reading(np.zeros(1, np.uint64), np.zeros(1, np.int64), np.zeros(size, np.int64), np.zeros(size + 1, np.uint8))
 
 
 @njit(nogil=True)
@@ -85,7 +88,7 @@ def bare_lexicon(x: Lexicon) -> Lexicon:
 @njit(nogil=True)
 def bare_reading(r: Reading) -> Reading:
     """Return the working memory as bare pointers."""
-    return Reading(pointer(r.votes), pointer(r.bits), pointer(r.hits))
+    return Reading(pointer(r.votes), pointer(r.bits), pointer(r.hits), pointer(r.flags))
 
 
 @njit(nogil=True)
@@ -98,21 +101,24 @@ def clear(r: Reading) -> None:
 @njit(nogil=True)
 def read(r: Reading, s: Scratch, lexicon: Lexicon, start: int, stop: int) -> None:
     """Find the phrases that begin at words `start` to `stop`."""
-    publics, hits, found = s.publics, r.hits, 0
-    for i in range(start, min(stop, s.at[COUNT])):
+    publics, hits, flags, found = s.publics, r.hits, r.flags, 0
+    count, table = s.at[COUNT], lexicon.first
+    for i in range(start, count):
+        flags[i] = table[(publics[i] >> _SLOT_SHIFT) & _SLOT_MASK]
+    flags[count] = np.uint8(0)
+    for i in range(start, min(stop, count)):
         hits[found] = i
-        found += np.int64(lexicon.first[(publics[i] >> _SLOT_SHIFT) & _SLOT_MASK] >> 7)
+        found += np.int64(((flags[i] >> 7) & ((flags[i] >> 5) | (flags[i + 1] >> 6))) & 1)
     for i in range(found):
         r.bits[0] |= _walk(s, lexicon, hits[i])
 
 
 @njit(nogil=True)
-def vote(r: Reading, s: Scratch, lexicon: Lexicon) -> None:
-    """Let the first words vote for a language."""
+def vote(r: Reading, words: int) -> None:
+    """Let the first words vote for a language, after `read`."""
     votes = np.uint64(0)
-    for i in range(min(s.at[COUNT], VOTERS)):
-        lane = lexicon.first[(s.publics[i] >> _SLOT_SHIFT) & _SLOT_MASK] & 7
-        votes += np.uint64(1) << np.uint64(8 * lane)
+    for i in range(min(words, VOTERS)):
+        votes += np.uint64(1) << np.uint64(8 * (r.flags[i] & 7))
     r.votes[0] = votes
 
 
@@ -144,16 +150,19 @@ def step(lexicon: Lexicon, node: int, public: np.uint64) -> int:
 @njit(nogil=True)
 def language(r: Reading, s: Scratch, words: int) -> int:
     """Guess the language of a prompt of `words` words, as an index into `LANGUAGES`."""
-    others, best = 0, 2
-    for script in range(2, 28):
-        if script == _UKRAINIAN or script == _PERSIAN or script == _URDU:
-            continue
-        others += s.scripts[script]
-        if s.scripts[script] > s.scripts[best]:
-            best = script
-    if others > 0 and 3 * others >= words:
-        return _of_script(s.scripts, best)
+    if s.at[OTHERS] > 0 and 3 * s.at[OTHERS] >= words:
+        return _of_script(s.scripts, _most_frequent(s.scripts))
     return _of_votes(r.votes[0], min(words, VOTERS))
+
+
+@njit(nogil=True)
+def _most_frequent(scripts: NDArray[np.int64]) -> int:
+    best = 2
+    for script in range(3, 28):
+        marker = script == _UKRAINIAN or script == _PERSIAN or script == _URDU
+        if scripts[script] > scripts[best] and not marker:
+            best = script
+    return best
 
 
 @njit(nogil=True)
@@ -222,7 +231,7 @@ def lexicon() -> Lexicon:
             _plant(edges, bits, ROOT, [public_hash(w) for w in words_of(table, phrase.replace("#", " # "))], bit)
     for tag in REASONING_TAGS:
         _plant(edges, bits, TAGS, [public_hash(tag)], Elicitation.INLINE_TAGS)
-    first = _first_words(table, [word for node, word in edges if node == ROOT])
+    first = _first_words(table, edges, bits)
     keys, nexts = _open_addressed(edges)
     return Lexicon(first, keys, nexts, np.array(bits, np.int32), np.uint64(keys.size - 1))
 
@@ -236,14 +245,18 @@ def _plant(edges: dict[tuple[int, int], int], bits: list[int], node: int, words:
     bits[node] |= int(bit)
 
 
-def _first_words(table: UnicodeTable, starts: list[int]) -> NDArray[np.uint8]:
+def _first_words(table: UnicodeTable, edges: dict[tuple[int, int], int], bits: list[int]) -> NDArray[np.uint8]:
     first = np.zeros(SLOTS, np.uint8)
     for lane, words in enumerate(STOP_WORDS.values(), start=1):
         for word in words:
             slot = (public_hash(next(words_of(table, word))) >> 8) % SLOTS
             first[slot] = first[slot] or lane
-    for start in starts:
-        first[(start >> 8) % SLOTS] |= PHRASE_BIT
+    starts = {following: word for (node, word), following in edges.items() if node == ROOT}
+    for following, word in starts.items():
+        first[(word >> 8) % SLOTS] |= FIRST | (ALONE if bits[following] else 0)
+    for node, word in edges:
+        if node in starts:
+            first[(word >> 8) % SLOTS] |= SECOND
     return first
 
 

@@ -50,7 +50,7 @@ SCRATCH = ROOM + MARGIN + CARRY
 LOOKAHEAD = 80
 """Bytes behind a position that the ASCII path may read."""
 
-POSITION, COUNT, AFTER_DIGITS, CLOSER = range(4)
+POSITION, COUNT, AFTER_DIGITS, CLOSER, OTHERS = range(5)
 W0, W1, ITEM = 0, 1, 2
 LONG_WORD = 5
 """Words of so many code points or more count for the capability cell."""
@@ -74,7 +74,7 @@ class Scratch(NamedTuple):
         words: Keyed word hashes, shape (592,).
         publics: Hashes of the same words that need no key; the lowest bit is set for long words.
         at: POSITION in the text (an address), COUNT of words, AFTER_DIGITS, CLOSER (address behind the last closing
-            sign, 0 if none).
+            sign, 0 if none), OTHERS (words of scripts other than Latin).
         item: Running hash of all tokens with their digits, shape (1,).
         scripts: Words of each script outside ASCII, shape (32,).
         block: The open word: LOW and HIGH half of its block, KEYED and PUBLIC hash so far.
@@ -101,7 +101,7 @@ def new_scratch() -> Scratch:
     return Scratch(
         np.zeros(SCRATCH, np.uint64),
         np.zeros(SCRATCH, np.uint64),
-        np.zeros(4, np.int64),
+        np.zeros(5, np.int64),
         np.zeros(1, np.uint64),
         np.zeros(32, np.int64),
         np.zeros(4, np.uint64),
@@ -136,6 +136,7 @@ def begin(s: Scratch, secret: NDArray[np.uint64], address: int) -> None:
     s.at[COUNT] = 0
     s.at[AFTER_DIGITS] = 0
     s.at[CLOSER] = 0
+    s.at[OTHERS] = 0
     s.item[0] = secret[ITEM]
     for i in range(32):
         s.scripts[i] = 0
@@ -156,36 +157,45 @@ def fill(s: Scratch, secret: NDArray[np.uint64], table: UnicodeTable, stop: int,
     """
     while s.at[POSITION] < stop and s.at[COUNT] < ROOM:
         if s.open[_CLASS] == 0:
-            _ascii(s, secret, stop, safe)
+            _ascii(s, secret, table, stop, safe)
         if s.at[POSITION] < stop and s.at[COUNT] < ROOM:
             _general(s, secret, table, stop, safe)
 
 
 @njit(nogil=True)
-def _ascii(s: Scratch, secret: NDArray[np.uint64], stop: int, safe: int) -> None:
-    """Read words of ASCII until something else comes, the text ends or the scratch is full."""
+def _ascii(s: Scratch, secret: NDArray[np.uint64], table: UnicodeTable, stop: int, safe: int) -> None:
+    """Read words of ASCII until other letters come, the text ends or the scratch is full."""
     while s.at[POSITION] < min(stop, safe + 1) and s.at[COUNT] < ROOM:
         position = s.at[POSITION]
         letters, digits, others, closers = classify(position)
         first_other = trailing_zeros(others)
         limit = min(np.int64(64), stop - position, first_other)
-        if limit == 0:
+        skip = _separator(table, position + limit, stop) if limit == first_other else 0
+        if limit + skip == 0:
             return
-        mask = ALL >> np.uint64(64 - limit)
+        mask = ALL >> np.uint64(64 - limit) if limit > 0 else np.uint64(0)
         closers &= mask
         if closers != 0:
             s.at[CLOSER] = position + 64 - leading_zeros(closers)
         advance = limit
-        if limit == 64 or position + limit < stop:
+        if skip == 0 and (limit == 64 or position + limit < stop):
             # the last run may go on behind the limit: leave it to the next step
             advance -= leading_zeros(~((letters | digits) << np.uint64(64 - limit)))
             if advance == 0:
                 return
             mask >>= np.uint64(limit - advance)
         _cut(s, secret, letters & mask, digits & mask)
-        s.at[POSITION] = position + advance
-        if limit == first_other:
+        s.at[POSITION] = position + advance + skip
+        if limit == first_other and skip == 0:
             return
+
+
+@njit(nogil=True)
+def _separator(table: UnicodeTable, address: int, stop: int) -> int:
+    """Return the length of the code point at `address` if it separates words, else 0."""
+    code_point, size = decode(address, stop)
+    entry = entry_of(table, code_point)
+    return size if entry & (EXPANDS | (CLASS_MASK << CLASS_SHIFT)) == 0 else 0
 
 
 @njit(nogil=True)
@@ -277,37 +287,61 @@ def _take(s: Scratch, secret: NDArray[np.uint64], kind: int, folded: int, script
     """Add one folded code point of class `kind` to the open word, or close that word."""
     if kind == DROPPED:
         return
-    if kind == SEPARATOR or kind == SINGLE or kind != s.open[_CLASS]:
+    if kind != s.open[_CLASS]:
         _close(s, secret)
     if kind == SEPARATOR:
         return
-    if s.open[_CLASS] == 0:
-        s.open[_CLASS] = kind
-        s.scripts[_BASE_SCRIPT[script]] += 1
     if _BASE_SCRIPT[script] != script:
         s.scripts[script] += 1
-    _append(s, secret, folded)
+    if s.open[_CLASS] == 0:
+        s.scripts[_BASE_SCRIPT[script]] += 1
+        s.at[OTHERS] += np.int64(script > 1)
     if kind == SINGLE:
-        _close(s, secret)
+        _single(s, secret, folded)
+        return
+    s.open[_CLASS] = kind
+    s.open[_UNITS] += 1
+    _append(s, secret, folded)
+
+
+@njit(nogil=True)
+def _single(s: Scratch, secret: NDArray[np.uint64], folded: int) -> None:
+    """Write the hashes of a code point that is a word of its own."""
+    low = _utf8(folded)[0]
+    keyed = mum(low ^ secret[W0], secret[W1])
+    count = s.at[COUNT]
+    s.item[0] = mum(s.item[0] ^ keyed, secret[ITEM])
+    s.words[count] = keyed
+    s.publics[count] = mum(low ^ PUBLIC_0, PUBLIC_1) | ONE
+    s.at[COUNT], s.at[AFTER_DIGITS] = count + 1, 0
+
+
+@njit(nogil=True)
+def _utf8(folded: int) -> tuple[np.uint64, int]:
+    """Encode a code point in UTF-8: the bytes as a little-endian integer, and their number."""
+    if folded < 0x80:
+        return np.uint64(folded), 1
+    if folded < 0x800:
+        return np.uint64(0x80C0 | (folded >> 6) | ((folded & 0x3F) << 8)), 2
+    if folded < 0x10000:
+        three = 0x8080E0 | (folded >> 12) | ((folded >> 6 & 0x3F) << 8) | ((folded & 0x3F) << 16)
+        return np.uint64(three), 3
+    four = (folded >> 18) | ((folded >> 12 & 0x3F) << 8) | ((folded >> 6 & 0x3F) << 16) | ((folded & 0x3F) << 24)
+    return np.uint64(0x808080F0 | four), 4
 
 
 @njit(nogil=True)
 def _append(s: Scratch, secret: NDArray[np.uint64], folded: int) -> None:
     """Append one code point, in UTF-8, to the open word."""
-    s.open[_UNITS] += 1
-    if folded < 0x80:
-        _put(s, secret, folded)
-    elif folded < 0x800:
-        _put(s, secret, 0xC0 | (folded >> 6))
-        _put(s, secret, 0x80 | (folded & 0x3F))
-    else:
-        if folded < 0x10000:
-            _put(s, secret, 0xE0 | (folded >> 12))
-        else:
-            _put(s, secret, 0xF0 | (folded >> 18))
-            _put(s, secret, 0x80 | ((folded >> 12) & 0x3F))
-        _put(s, secret, 0x80 | ((folded >> 6) & 0x3F))
-        _put(s, secret, 0x80 | (folded & 0x3F))
+    encoded, size = _utf8(folded)
+    at = s.open[_BYTES]
+    if (at & 7) + size <= 8 and at < 16:
+        s.block[at >> 3] |= encoded << np.uint64(8 * (at & 7))
+        s.open[_BYTES] = at + size
+        return
+    for _ in range(size):
+        _put(s, secret, np.int64(encoded & np.uint64(0xFF)))
+        encoded >>= np.uint64(8)
 
 
 @njit(nogil=True)
@@ -344,7 +378,7 @@ def _close(s: Scratch, secret: NDArray[np.uint64]) -> None:
     _mix(s, secret)
     keyed, public = s.block[_KEYED], s.block[_PUBLIC] & ~ONE
     is_digits = s.open[_CLASS] == DIGIT
-    counts = s.open[_UNITS] >= LONG_WORD or s.open[_CLASS] == SINGLE
+    counts = s.open[_UNITS] >= LONG_WORD
     s.item[0] = mum(s.item[0] ^ keyed, secret[ITEM])
     _clear(s, secret)
     if not (is_digits and s.at[AFTER_DIGITS] == 1):

@@ -24,7 +24,6 @@ MAX_KEYS = 3 + HEAD + TAIL + 2
 EDGE = 8
 """Words at either end that do not count for the cell of a prompt of more than `EDGE_FROM` words."""
 EDGE_FROM = 24
-CELL_LANES = 10
 
 SHINGLE_A, SHINGLE_B, CHAIN = 6, 7, 8
 WINDOW = 14
@@ -32,9 +31,11 @@ _LANES = np.uint64(0x0001000100010001)
 _ONE = np.uint64(1)
 _TWO = np.uint64(2)
 _KEEP_SHIFT = np.uint64(64 - SHINGLE_BITS)
+_SIGNS = np.uint64(0x8000800080008000)
+_GATHER = np.uint64(0x0001000200040008)
 _LANE_MASK = np.uint64(0xFFFF)
-CELL_WORDS = 32_768
-"""Words of a prompt that the cell looks at, at most, so that no counter overflows."""
+CELL_WORDS = 16_384
+"""Words from this place on do not count for the cell, so that no counter overflows."""
 
 
 class Windows(NamedTuple):
@@ -127,11 +128,13 @@ def add_lanes(w: Windows, publics: NDArray[np.uint64], start: int, stop: int) ->
 @njit(nogil=True)
 def remove_lanes(w: Windows, publics: NDArray[np.uint64], start: int, stop: int) -> None:
     """Take words `start` to `stop` out of the counters of the cell."""
+    a, b, c = w.lanes[0], w.lanes[1], w.lanes[2]
     for i in range(start, stop):
         value = publics[i] & (np.uint64(0) - (publics[i] & _ONE))
-        w.lanes[0] -= value & _LANES
-        w.lanes[1] -= (value >> _ONE) & _LANES
-        w.lanes[2] -= (value >> _TWO) & _LANES
+        a -= value & _LANES
+        b -= (value >> _ONE) & _LANES
+        c -= (value >> _TWO) & _LANES
+    w.lanes[0], w.lanes[1], w.lanes[2] = a, b, c
 
 
 @njit(nogil=True)
@@ -140,12 +143,17 @@ def cell(w: Windows) -> int:
     counted = w.lanes[0] & _LANE_MASK
     if counted == 0:
         return -1
-    bits = 0
-    for lane in range(CELL_LANES):
-        place = lane + 2
-        ones = (w.lanes[place % 3] >> np.uint64(16 * (place // 3))) & _LANE_MASK
-        bits |= np.int64(_TWO * ones > counted) << lane
-    return bits
+    half = (counted >> _ONE) * _LANES + _SIGNS
+    return (
+        _majority(half, w.lanes[1]) | (_majority(half, w.lanes[2]) << 4) | ((_majority(half, w.lanes[0]) & 6) << 7)
+    )
+
+
+@njit(nogil=True)
+def _majority(half: np.uint64, lanes: np.uint64) -> int:
+    """Return four bits: whether each counter is more than half; counters are below 32,768."""
+    signs = ~(half - lanes) & _SIGNS
+    return np.int64((signs >> np.uint64(15)) * _GATHER >> np.uint64(48)) & 15
 
 
 @njit(nogil=True)
