@@ -217,7 +217,7 @@ def waterfall(hypothesis: Hypothesis) -> Waterfall:
     prior = score - sum(points for _, _, points in rows)
     edges = list(accumulate((points for _, _, points in rows), initial=prior))
     low, high = min(0.0, score, *edges), max(0.0, score, *edges)
-    scale = 100 / (high - low) if high > low else 0.0
+    scale = 100 / (high - low) if high - low > 1e-9 else 0.0
 
     def step(row: tuple[str, str, float], start: float, kind: str) -> Step:
         measure, sentence, points = row

@@ -216,7 +216,7 @@ def evidence(e_value: float | None) -> str:
         return "describes only"
     if e_value >= BEYOND:
         return f"over {power(BEYOND)}"
-    return figure(e_value) if e_value < 1e6 else power(e_value)
+    return power(e_value) if e_value >= 1e6 else figure(e_value)
 
 
 def strength(e_value: float) -> str:
