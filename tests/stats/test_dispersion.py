@@ -18,7 +18,7 @@ def plain_ratio(counts, seasonality=None):
     rhythm = np.ones(counts.shape[1]) if seasonality is None else seasonality
     residuals = counts - np.outer(counts.sum(axis=1), rhythm / rhythm.sum())
     apart = (residuals**2).sum()
-    return (residuals.sum(axis=0) ** 2).sum() / apart if apart > 0 else 1.0
+    return (residuals.sum(axis=0) ** 2).sum() / apart if apart > 1e-9 else 1.0
 
 
 @settings(deadline=None)
@@ -75,6 +75,12 @@ def test_shared_queue_is_far_above_and_round_robin_far_below_placebos():
     turns = np.zeros((50, 96), dtype=np.int64)
     turns[np.arange(96) * 10 % 50, np.arange(96)] = 4
     assert covariance_ratio(turns) < placebos.min()
+
+
+@pytest.mark.parametrize("rhythm", [None, [0.1] * 6, [0.1, 0.7, 0.3, 0.1, 0.1, 0.2]])
+def test_accounts_that_follow_the_rhythm_exactly_are_no_fleet(rhythm):
+    steady = np.tile(3.0 if rhythm is None else 30.0 * np.array(rhythm), (2, 6 if rhythm is None else 1))
+    assert covariance_ratio(steady, rhythm) == 1.0
 
 
 def test_silence_is_independent():

@@ -23,7 +23,7 @@ trials = st.integers(0, 80)
 rates = st.floats(1e-7, 0.97)
 dispersions = st.one_of(st.just(math.inf), st.floats(0.02, 1e9))
 alternatives = st.lists(st.floats(1e-4, 0.999), max_size=9)
-scores = st.floats(0.0, 1e12)
+scores = st.just(0.0) | st.floats(1e-150, 1e12)
 
 
 def exact_log_pmf(hits: int, n: int, mean: Fraction, dispersion: Fraction) -> float:

@@ -91,7 +91,10 @@ def deseasonalised(counts: ArrayLike, seasonality: ArrayLike | None = None) -> N
     rhythm = np.ones(bins) if seasonality is None else np.asarray(seasonality, dtype=np.float64)
     if rhythm.shape != (bins,) or not np.all((rhythm >= 0.0) & (rhythm < np.inf)) or not rhythm.sum() > 0.0:
         raise ValueError("the seasonality must be non-negative, not all 0, and have one value per bin")
-    return np.asarray(table - table.sum(axis=1, keepdims=True) * (rhythm / rhythm.sum()))
+    totals = table.sum(axis=1, keepdims=True)
+    residuals = table - totals * (rhythm / rhythm.sum())
+    # Rounding of an account that follows the rhythm exactly would otherwise be taken for its variance.
+    return np.asarray(np.where(np.abs(residuals) <= 1e-12 * totals, 0.0, residuals))
 
 
 @njit(cache=True)
