@@ -71,7 +71,6 @@ def load_settings(config: Path | None, options: dict[str, Any]) -> Settings:
     """
     values = _read(config) if config else {}
     values |= {name: value for name, value in options.items() if value is not None}
-    values = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
     return section(values, Settings, str(config) if config else "options")
 
 
@@ -82,10 +81,16 @@ def section(values: dict[str, Any], kind: type[Section], where: str) -> Section:
         InputError: A name is unknown or a value not allowed; `where` says in which place.
     """
     try:
-        return msgspec.convert(values, kind)
+        return msgspec.convert(values, kind, dec_hook=_path)
     except msgspec.ValidationError as error:
         known = ", ".join(field.name for field in msgspec.structs.fields(kind))
         raise InputError(where, str(error), f"the settings are {known}") from None
+
+
+def _path(kind: type, value: object) -> Path:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise ValueError("Expected a path")
 
 
 def _read(config: Path) -> dict[str, Any]:

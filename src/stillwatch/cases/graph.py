@@ -102,8 +102,8 @@ def _layout(count: int, links: Sequence[Link]) -> list[tuple[float, float]]:
     """Place `count` nodes by repulsion between all and attraction along `links`, cooling down.
 
     Fruchterman and Reingold, "Graph drawing by force-directed placement" (1991), with a weak pull to the
-    middle that keeps parts without links between them on the page. Written out here because libraries start from, or
-    jitter with, a global random number generator.
+    middle that keeps parts without links between them on the page. Written out here because
+    libraries start from, or jitter with, a global random number generator.
     """
     index = np.arange(count)
     # Sunflower arrangement: even, fixed, and no two nodes in one place.
@@ -112,7 +112,8 @@ def _layout(count: int, links: Sequence[Link]) -> list[tuple[float, float]]:
     ends = np.array([(link.a, link.b) for link in links])
     for heat in np.linspace(0.1 * math.sqrt(count), 0.005, _ROUNDS):
         squares = (place**2).sum(axis=1)
-        weight = 1 / (np.maximum(squares[:, None] + squares[None, :] - 2 * place @ place.T, 0) + 1e-3)
+        apart = np.maximum(squares[:, None] + squares[None, :] - 2 * place @ place.T, 0)
+        weight = 1 / (apart + 1e-3)
         # Sum over j of (place i - place j) / distance², without an array of three dimensions.
         force = place * (weight.sum(axis=1, keepdims=True) - _GRAVITY) - weight @ place
         along = place[ends[:, 0]] - place[ends[:, 1]]
