@@ -1,7 +1,9 @@
 """A seeded simulated world: honest traffic, honest look-alikes, campaigns, and the truth about them."""
 
 from stillwatch.worlds.scenario import CALM, DEMO, SCENARIOS, TINY, Scenario, named
-from stillwatch.worlds.world import World, build_world
+from stillwatch.worlds.score import Score, read_campaigns, score_report
+from stillwatch.worlds.sources import Sources, read_sources
+from stillwatch.worlds.world import World, build_world, truth_table
 from stillwatch.worlds.write import WorldFiles, write_world
 
 __all__ = [
@@ -10,9 +12,15 @@ __all__ = [
     "SCENARIOS",
     "TINY",
     "Scenario",
+    "Score",
+    "Sources",
     "World",
     "WorldFiles",
     "build_world",
     "named",
+    "read_campaigns",
+    "read_sources",
+    "score_report",
+    "truth_table",
     "write_world",
 ]

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from stillwatch.worlds import identities, prose
 from stillwatch.worlds.addresses import hosts, roam
-from stillwatch.worlds.enforcement import actions
 from stillwatch.worlds.conversations import GAPS, Rows, human, single, turns
+from stillwatch.worlds.enforcement import actions
 from stillwatch.worlds.honest import TURNS, chat_texts
 from stillwatch.worlds.identities import Records
 from stillwatch.worlds.part import LONG_REPLY, Part, Texts, assemble
@@ -23,7 +23,7 @@ QUESTION_MIX = (0.6, 0.2, 0.08, 0.06, 0.06)
 
 
 def fixed_prompt(stage: Stage, plan: FixedPrompt) -> tuple[Part, pa.Table]:
-    """Play the campaign `plan`; returns its traffic and the operator's bans (account index, ts, kind, reason)."""
+    """Play the campaign `plan`; returns its traffic and the operator's bans."""
     sizes = [max(4, round(size * stage.scale)) for size in (plan.accounts, plan.second_pool)]
     records = _pools(stage, sizes, plan)
     pool = np.repeat([0, 1], sizes)
@@ -145,6 +145,8 @@ def _questions(stage: Stage, rows: Rows) -> Texts:
 def queue(stage: Stage, tongue: Ints) -> pa.StringArray:
     """Write one question for each language index in `tongue`, over many fields, no two the same."""
     asked = prose.openers(tongue, stage.streams.within("questions"), (0, 0, 0, 0, 0, 0, 1, 3, 6, 12, 20))
+    real = np.flatnonzero(tongue == 0)[: len(stage.sources.questions)]
+    asked = prose.put(asked, real, pa.array(stage.sources.questions[: len(real)], pa.string()))
     seen = pc.dictionary_encode(asked).indices.to_numpy()
     _, first = np.unique(seen, return_index=True)
     again = np.setdiff1d(np.arange(len(seen)), first)
@@ -166,6 +168,7 @@ def _fixed_settings(stage: Stage, accounts: int, rows: Rows) -> Settings:
     )
     settings = settle(stage, habit, accounts, rows)
     rng = stage.rng("sampling")
+    settings.platform[settings.platform.astype(bool)] = "python|2.31.0|Linux|x64|CPython|3.11.9"
     kind = pick((50, 30, 20), accounts, rng)[rows.account]
     settings.temperature[:] = np.array([1.0, 0.6, np.nan])[kind]
     settings.top_p[:] = np.array([0.95, np.nan, np.nan])[kind]
@@ -182,7 +185,7 @@ def hydra(stage: Stage, plan: Hydra) -> tuple[Part, pa.Table]:
     share = np.clip(plan.share * draw(lognormal_table(1.0, 0.3), count, rng), 0.02, 0.95)
     share = np.where(rng.random(count) < plan.quiet_share, share * 0.08, share)
     jobs = _jobs(stage, plan, rng.poisson(volume * share))
-    cover = _resale(stage, records, rng.poisson(volume * (1 - share) / 2.0))
+    cover = _resale(stage, rng.poisson(volume * (1 - share) / 2.0))
     rows, wanted = _both(jobs, cover)
     texts = _hydra_texts(stage, plan, rows, wanted)
     settings = _hydra_settings(stage, count, rows, wanted)
@@ -223,7 +226,7 @@ def _jobs(stage: Stage, plan: Hydra, counts: Ints) -> Rows:
     return single(account, window.start + (ts - window.start) % (window.end - window.start))
 
 
-def _resale(stage: Stage, records: Records, counts: Ints) -> Rows:
+def _resale(stage: Stage, counts: Ints) -> Rows:
     """Chats of the reseller's own customers: other people, with clocks all over the world."""
     rng = stage.rng("resale")
     account = np.repeat(np.arange(len(counts)), counts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.worlds import identities, prose
 from stillwatch.worlds.addresses import exits, hosts, roam
@@ -86,8 +87,8 @@ def clean_reseller(stage: Stage, count: int) -> Part:
     tongue = rows.by_opener(prose.mother_tongues(len(rows), rng))
     gates = exits("hosting", len(rows), 3, rng)
     habit = Habit(clients=("TokenRelay/2.3.1",), weights=(1,), stream=0.9, session=0.3, tuned=0.2)
-    users = stage.rng("users").integers(10_000, 99_999, len(rows)).astype(str)
-    named = pa.array(np.char.add("u", rows.by_opener(users)))
+    users = rows.by_opener(stage.rng("users").integers(10_000, 99_999, len(rows)))
+    named = pc.binary_join_element_wise(pa.scalar("u"), pa.array(users).cast(pa.string()), "")
     return assemble(
         stage,
         label_of(stage, records),

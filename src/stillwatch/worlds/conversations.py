@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
+from functools import cache
+from importlib import resources
 
 import msgspec
 import numpy as np
 
 from stillwatch.worlds.shapes import Floats, Ints, draw, pick, ranks
-from stillwatch.worlds.stage import DAY, HOUR, Window
+from stillwatch.worlds.sources import Client
+from stillwatch.worlds.stage import DAY, HOUR
 
 RHYTHM = (2, 1, 1, 0.6, 0.5, 0.8, 1.5, 3, 6, 9, 10, 10, 9, 9.5, 10, 10, 9.5, 8.5, 8, 8.5, 9, 8, 6, 4)
 """Weight of each local hour in the traffic of people."""
@@ -91,39 +95,70 @@ def human(
     hour = (pick(rhythm, len(account), rng) - zone[account]) % 24
     at = day * DAY + hour * HOUR + rng.integers(0, HOUR, len(account))
     outside = (at < first) | (at >= first + span)
-    return np.where(outside, moment, at)
+    return np.asarray(np.where(outside, moment, at), dtype=np.int64)
 
 
 def machine(
-    active: tuple[Ints, Ints], counts: Ints, burstiness: Floats, rng: np.random.Generator
+    active: tuple[Ints, Ints], counts: Ints, rng: np.random.Generator, clients: Sequence[Client] = ()
 ) -> tuple[Ints, Ints]:
-    """Requests of programs: gamma gaps with a coefficient of variation for each account.
+    """Requests of programs: bursts inside the part of each day in which the program runs.
+
+    Gaps are gamma distributed with a coefficient of variation for each account, and each account runs for a
+    share of the day, both drawn from the table fitted to ServeGen's clients. With `clients`, the moments are
+    drawn from the windows of a real client instead.
 
     Args:
         active: First and last moment of each account.
         counts: Requests of each account.
-        burstiness: Coefficient of variation of the gaps of each account.
         rng: Source of randomness.
+        clients: Real clients with their windows.
 
     Returns:
         Account and moment of each request.
     """
     account = np.repeat(np.arange(len(counts)), counts)
+    first, last = active[0][account], active[1][account]
+    share = _bursts(counts, account, rng)
+    if clients:
+        return account, first + (_replayed(counts, rng, clients) * (last - first - 1000)).astype(np.int64)
+    table = traffic_table()
+    awake = np.maximum(draw(table["active_share"], len(counts), rng), 0.02)[account]
+    phase = rng.random(len(counts))[account]
+    days = np.maximum((last - first) // DAY, 1)
+    place = share * days
+    day = np.floor(place)
+    at = first + ((day + (phase + (place - day) * awake) % 1.0) * DAY).astype(np.int64)
+    return account, np.minimum(at, last - 1000)
+
+
+def _bursts(counts: Ints, account: Ints, rng: np.random.Generator) -> Floats:
+    """Place of each request in its account's time, from 0 to 1, by gamma gaps."""
+    burstiness = np.minimum(draw(traffic_table()["burstiness"], len(counts), rng), 12.0)
     shape = 1.0 / burstiness[account] ** 2
-    gaps = rng.standard_gamma(np.maximum(shape, 0.01)) / np.maximum(shape, 0.01) + 1e-9
+    gaps = rng.standard_gamma(shape) / shape + 1e-9
     edge = np.cumsum(gaps)
     start = np.cumsum(counts) - counts
     before = np.where(start > 0, edge[np.maximum(start - 1, 0)], 0.0)
     tail = rng.standard_exponential(len(counts)) + 1e-9
     whole_span = edge[np.maximum(start + counts - 1, 0)] - before + tail
-    share = (edge - before[account]) / whole_span[account]
-    first, last = active[0][account], active[1][account]
-    return account, first + (share * (last - first - 1000)).astype(np.int64)
+    return np.asarray((edge - before[account]) / whole_span[account])
 
 
-def nightly(
-    nights: Sequence[int], hour: float, spread_h: float, counts: Ints, window: Window
-) -> tuple[Ints, Ints]:
-    """Start moments of scheduled runs: each night at the same `hour`; returns start and width of each run."""
-    start = np.array([window.at(night + hour / 24) for night in nights], dtype=np.int64)
-    return np.repeat(start, counts), np.full(int(counts.sum()), int(spread_h * HOUR), dtype=np.int64)
+def _replayed(counts: Ints, rng: np.random.Generator, clients: Sequence[Client]) -> Floats:
+    """Place of each request in its account's time, from the windows of real clients."""
+    long = [client for client in clients if len(client.start_s) > 100] or list(clients)
+    chosen = rng.integers(0, len(long), len(counts))
+    places = [_windows(long[number], int(count), rng) for number, count in zip(chosen, counts, strict=True)]
+    return np.concatenate(places)
+
+
+def _windows(client: Client, count: int, rng: np.random.Generator) -> Floats:
+    window = pick(client.requests, count, rng)
+    return np.asarray((client.start_s[window] + rng.random(count) * 600.0) / (client.start_s.max() + 600.0))
+
+
+@cache
+def traffic_table() -> dict[str, list[float]]:
+    """Quantiles fitted to ServeGen's clients, as they ship (see `fit`)."""
+    text = (resources.files("stillwatch.worlds") / "lexicon" / "traffic.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)

@@ -26,7 +26,7 @@ from stillwatch.worlds.grammar import language, pack
 from stillwatch.worlds.identities import Records
 from stillwatch.worlds.part import REPLY, SHORT_REPLY, Part, Texts, assemble
 from stillwatch.worlds.settings import CHAT, Habit, settle
-from stillwatch.worlds.shapes import Ints, draw, lognormal_table, pick, whole
+from stillwatch.worlds.shapes import Ints, draw, lognormal_table, pick, whole, zipf_weights
 from stillwatch.worlds.stage import Agent, Stage
 
 Flags = npt.NDArray[np.bool_]
@@ -41,10 +41,22 @@ def chat_texts(stage: Stage, rows: Rows, tongue: Ints, context: Sequence[float] 
     first = rows.turn == 0
     prompt = _merge(
         first,
-        prose.openers(tongue[first], stage.streams.within("openers"), context),
-        prose.by_language("follow", tongue[~first], stage.streams.within("follow")),
+        prose.written(tongue[first], stage.streams.within("openers"), "opener", context),
+        prose.written(tongue[~first], stage.streams.within("follow"), "follow", prose.FOLLOW_CONTEXT),
     )
+    prompt = _real_chat(stage, prompt, first, tongue)
     return Texts(prompt=prompt, answer=prose.by_language("answer", tongue, stage.streams.within("answers")))
+
+
+def _real_chat(stage: Stage, prompt: pa.StringArray, first: Flags, tongue: Ints) -> pa.StringArray:
+    """Put real turns in the place of generated English ones where sources have them."""
+    for texts, rows in ((stage.sources.openers, first), (stage.sources.follow_ups, ~first)):
+        places = np.flatnonzero(rows & (tongue == 0))
+        if texts:
+            prompt = prose.put(
+                prompt, places, prose.shuffled(texts, len(places), stage.rng(f"real {len(texts)}"))
+            )
+    return prompt
 
 
 def sessions(
@@ -71,7 +83,21 @@ def places(stage: Stage, records: Records, kinds: Sequence[str] = ("home", "mobi
 def hobbyists(stage: Stage, count: int) -> Part:
     """People who chat: few sessions, many topics, a human day."""
     records = identities.people(stage, count, "hobbyist")
+    households(stage, records)
     return chatters(stage, records, lognormal_table(1.6, 0.9))
+
+
+def households(stage: Stage, records: Records) -> None:
+    """Let a few people pay with the card of somebody near them: families, flatmates, small teams."""
+    rng = stage.rng("households")
+    member = np.flatnonzero(rng.random(len(records)) < 0.06)
+    family = np.arange(len(member)) // rng.choice([2, 3, 4])
+    card = identities.tokens("card", len(member) + 1, rng)[family]
+    paying = records.payment_kind[member] == "card"
+    records.payment_fp[member[paying]] = card[paying]
+    records.home[member] = (
+        records.home[member[np.minimum(family * 2, len(member) - 1)]] if len(member) else member
+    )
 
 
 def chatters(stage: Stage, records: Records, volume: Sequence[float], ip: Ints | None = None) -> Part:
@@ -151,16 +177,22 @@ def seats(stage: Stage, count: int) -> Part:
 
 
 def products(stage: Stage, count: int) -> Part:
-    """Software products: one account each, one system prompt, a few templates, volumes apart by thousands."""
+    """Software products: one account and system prompt each, volumes apart by thousands.
+
+    Each has a few templates of its own; three in ten also use the default template of a public library,
+    as hundreds of unrelated products do."""
     records = identities.businesses(stage, count, "product")
     rng = stage.rng("product")
     counts = whole(draw(lognormal_table(28, 1.2), count, rng))
-    account, moment = machine(records.active(stage), counts, draw(BURSTINESS, count, rng), rng)
+    account, moment = machine(records.active(stage), counts, rng, stage.sources.clients)
     rows = single(account, moment)
     content = private_content(stage, rows, (0, 0, 0, 0, 1, 2, 4, 8, 12, 20, 30))
-    owned = rng.integers(1, 4, count)
+    owned, public = rng.integers(1, 4, count), stage.library.frameworks
     which = account * 3 + (rng.random(len(rows)) * owned[account]).astype(np.int64)
-    templates = stage.write("product_template", count * 3).to_pylist()
+    templates = [*stage.write("product_template", count * 3).to_pylist(), *public]
+    borrowed = (rng.random(count) < 0.3)[account] & (rng.random(len(rows)) < 0.7)
+    favourite = pick(zipf_weights(len(public)), count, rng)
+    which = np.where(borrowed, count * 3 + favourite[account], which)
     texts = Texts(
         prompt=prose.fill(templates, which, content),
         answer=language("en").expand("answer", len(rows), stage.rng("answers")),
@@ -183,29 +215,35 @@ def private_content(stage: Stage, rows: Rows, sentences: Sequence[float]) -> pa.
     return prose.openers(tongue, stage.streams.within("content"), sentences)
 
 
-BURSTINESS = (0.58, 0.58, 0.83, 0.91, 1.02, 1.55, 2.64, 6.49, 10.1, 22.7, 30.0)
-"""Coefficients of variation of the gaps: medians over each of ServeGen's 220 clients."""
-
-
 def pipelines(stage: Stage, count: int) -> Part:
     """Batch pipelines: one template over a firm's documents, day and night, nearly constant lengths."""
     records = identities.businesses(stage, count, "batch")
     rng = stage.rng("batch")
     counts = whole(draw(lognormal_table(70, 1.0), count, rng))
-    account, moment = machine(records.active(stage), counts, draw(BURSTINESS, count, rng), rng)
+    account, moment = machine(records.active(stage), counts, rng, stage.sources.clients)
     rows = single(account, moment)
     size = rng.integers(2, 12, count)[account]
     wobble = np.where((rng.random(count) < 0.3)[account], rng.integers(0, 7, len(rows)), 0)
     document = prose.documents(
         size + wobble, np.zeros(len(rows), dtype=np.int64), stage.streams.within("documents")
     )
-    texts = Texts(
-        prompt=prose.fill(stage.write("batch_template", count).to_pylist(), account, document),
-        answer=language("en").expand("statement", len(rows), stage.rng("answers")),
-    )
+    prompt = prose.fill(stage.write("batch_template", count).to_pylist(), account, document)
+    if stage.sources.bulk:
+        prompt = _real_bulk(stage, account)
+    texts = Texts(prompt=prompt, answer=language("en").expand("statement", len(rows), stage.rng("answers")))
     settings = settle(stage, Habit(moves=0.25, stream=0.05, session=0.05), count, rows)
     where = np.stack([hosts("hosting", count, rng), hosts("hosting", count, rng)], axis=1)
     return assemble(stage, records, rows, texts, settings, roam(account, where, rng, 0.8), SHORT_REPLY)
+
+
+def _real_bulk(stage: Stage, account: Ints) -> pa.StringArray:
+    """Real documents in real templates: each pipeline sends the prompts of one template, again and again."""
+    rng, bulk = stage.rng("bulk"), stage.sources.bulk
+    sizes = np.array([len(prompts) for prompts in bulk])
+    template = rng.permutation(len(bulk))[account % len(bulk)]
+    start = (np.cumsum(sizes) - sizes)[template]
+    index = start + (rng.random(len(account)) * sizes[template]).astype(np.int64)
+    return pa.array([text for prompts in bulk for text in prompts]).take(pa.array(index))
 
 
 def coders(stage: Stage, count: int) -> Part:
@@ -284,7 +322,7 @@ def _tool_called(stage: Stage, agents: Sequence[Agent], mine: Ints, from_tool: F
     """Name the tool that an answer calls: it does when the next turn of the conversation is a tool's."""
     tools = np.array([agent.tool_names for agent in agents], dtype=object)
     used = tools[mine, stage.rng("tools").integers(0, tools.shape[1], len(mine))]
-    return pa.array(np.where(np.append(from_tool[1:], False), used, None), pa.string())
+    return pa.array(used, pa.string(), mask=~np.append(from_tool[1:], False))
 
 
 def _merge(mask: Flags, yes: pa.StringArray, no: pa.StringArray) -> pa.StringArray:

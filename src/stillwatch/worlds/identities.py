@@ -129,12 +129,12 @@ def people(stage: Stage, count: int, population: str) -> Records:
         created_at=stage.window.start + (day * 86_400_000).astype(np.int64) * 1000,
         home=home,
         plan=np.where(kind == "none", "free", "pay_as_you_go").astype(object),
-        payment_fp=np.where(kind == "none", None, tokens("card", count, rng)),
+        payment_fp=unless(kind == "none", tokens("card", count, rng)),
         payment_kind=kind,
         email_domain=mail(count, rng, 0.03),
         signup_ip=np.where(missing[0] < 0.15, 0, home),
-        device_fp=np.where(missing[1] < 0.35, None, tokens("device", count, rng)),
-        country=np.where(missing[2] < 0.08, None, countries(count, rng)),
+        device_fp=unless(missing[1] < 0.35, tokens("device", count, rng)),
+        country=unless(missing[2] < 0.08, countries(count, rng)),
         verified=verified(count, (0.97, 0.55, 0.6, 0.0, 0.04), rng) & np.where(kind == "none", ~4, ~0),
         recorded=missing[3] >= 0.02,
         org_id=blank(count),
@@ -218,3 +218,8 @@ def verified(count: int, chances: Sequence[float], rng: np.random.Generator) -> 
 def blank(count: int) -> Words:
     """Return a column of nothing."""
     return np.full(count, None, dtype=object)
+
+
+def unless(lacking: npt.NDArray[np.bool_], words: Words) -> Words:
+    """Blank the `words` where they are lacking."""
+    return np.where(lacking, blank(len(words)), words)

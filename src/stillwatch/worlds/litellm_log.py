@@ -1,4 +1,4 @@
-"""LiteLLM's StandardLoggingPayload, as its proxy's file and bucket loggers write it (checked against 1.106)."""
+"""LiteLLM's StandardLoggingPayload, as its proxy's loggers write it (checked against version 1.106)."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def lines(view: Rendered, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> I
         yield encode(_payload(row, said, *values))
 
 
-def _payload(  # noqa: PLR0917 - one value a column
+def _payload(
     row: int,
     said: Messages,
     exchange_id: str,

@@ -45,6 +45,7 @@ EXCHANGES = pa.schema(
         ("status", pa.int32()),
         ("ip", pa.int64()),
         ("user_agent", pa.string()),
+        ("platform", pa.string()),
         ("end_user", pa.string()),
         ("channel", pa.string()),
         ("session", pa.bool_()),
@@ -90,7 +91,7 @@ LONG_REPLY = (40, 120, 240, 380, 700, 1250, 2100, 3400, 4600, 7600, 12000)
 """Output tokens where reasoning is written out (assumption)."""
 
 
-def assemble(  # noqa: PLR0913 - the columns of one table
+def assemble(
     stage: Stage,
     records: Records,
     rows: Rows,
@@ -163,6 +164,7 @@ def assemble(  # noqa: PLR0913 - the columns of one table
             "status": status,
             "ip": ip,
             "user_agent": settings.user_agent,
+            "platform": pa.array(settings.platform, pa.string()),
             "end_user": pa.nulls(count, pa.string()) if end_user is None else end_user,
             "channel": np.full(count, channel),
             "session": settings.session,

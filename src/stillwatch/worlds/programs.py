@@ -17,7 +17,7 @@ from stillwatch.worlds.honest import private_content
 from stillwatch.worlds.identities import Records
 from stillwatch.worlds.part import LONG_REPLY, SHORT_REPLY, Part, Texts, assemble
 from stillwatch.worlds.settings import Habit, settle
-from stillwatch.worlds.shapes import Ints, draw
+from stillwatch.worlds.shapes import Ints
 from stillwatch.worlds.stage import DAY, HOUR, Stage
 
 COT_REPLY = (20, 60, 110, 150, 240, 380, 620, 1000, 1500, 2800, 6000)
@@ -25,7 +25,7 @@ COT_REPLY = (20, 60, 110, 150, 240, 380, 620, 1000, 1500, 2800, 6000)
 
 
 def evaluation_lab(stage: Stage, count: int) -> Part:
-    """One laboratory on release day: several keys, the same public items, reasoning asked for, several samples."""
+    """One laboratory on release day: several keys, the same public items, several samples, reasoning."""
     records = identities.organisation(stage, count, "evaluator")
     rng, day = stage.rng("lab"), stage.window.release_day
     passes = [(bench, 150) for bench in (0, 1)] * count
@@ -82,7 +82,7 @@ def _passes(
 def _benchmark_texts(stage: Stage, bench: Ints, item: Ints) -> Texts:
     library = stage.library
     start = np.cumsum([0, *(len(items) for items in library.items)])
-    items = pa.concat_arrays(library.items).take(pa.array(start[bench] + item))
+    items = pa.concat_arrays(list(library.items)).take(pa.array(start[bench] + item))
     answer = language("en").expand("answer", len(item), stage.rng("answers"))
     return Texts(prompt=prose.fill(library.wraps, bench, items), answer=answer)
 
@@ -160,7 +160,7 @@ def licensed_generation(stage: Stage, count: int) -> Part:
     records.programme = np.full(count, "synthetic-data", dtype=object)
     records.declared_use = np.full(count, "synthetic data under contract", dtype=object)
     asked = volumes(stage, 120, 0.4, count)
-    account, moment = machine(records.active(stage), asked, np.full(count, 1.2), rng)
+    account, moment = machine(records.active(stage), asked, rng)
     rows = single(account, moment)
     seed = language("en").expand("topic", len(rows), stage.rng("seeds"))
     texts = Texts(
@@ -198,9 +198,7 @@ def split_key(stage: Stage, count: int) -> Part:
         np.arange(count) == 0, stage.window.at(-300), moved + rng.integers(0, HOUR, count)
     )
     asked = np.where(np.arange(count) == 0, count * 10, 10)
-    account, moment = machine(
-        records.active(stage), asked, draw((1, 1, 1, 1, 1, 1.3, 2, 2.5, 3, 4, 5), count, rng), rng
-    )
+    account, moment = machine(records.active(stage), asked, rng)
     moment = np.where(account == 0, stage.window.start + (moment - stage.window.start) // 2, moment)
     rows = single(account, moment)
     templates = stage.write("product_template", 3).to_pylist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,9 +17,11 @@ LANGUAGES = ("en", "zh", "es", "ru", "de")
 WORLD_MIX = (0.62, 0.12, 0.11, 0.07, 0.08)
 """Shares of languages among people: an assumption, close to public counts of chat corpora."""
 
-CONTEXT = (0, 0, 0, 0, 0, 0, 1, 4, 12, 34, 60)
-"""Sentences that people paste behind a question. With it, the lengths of openers come near the quantiles of
-ShareGPT's first turns (10 % 26, 50 % 110, 75 % 366, 90 % 1,917 characters)."""
+CONTEXT = (0, 0, 0, 0, 0, 1, 3, 9, 18, 40, 60)
+"""Sentences that people put behind a question. With it, the lengths of openers come near the quantiles of
+ShareGPT's first turns (25 % 52, 50 % 110, 75 % 366, 90 % 1,917 characters) without their far tail."""
+FOLLOW_CONTEXT = (0, 0, 0, 0, 0, 0, 1, 3, 7, 20, 30)
+"""The same for later turns (ShareGPT: 25 % 39, 50 % 73, 75 % 154, 90 % 381 characters)."""
 
 
 def by_language(rule: str, languages: Ints, streams: Streams) -> pa.StringArray:
@@ -44,13 +47,32 @@ def documents(sentences: Ints, languages: Ints, streams: Streams) -> pa.StringAr
 
 
 def openers(languages: Ints, streams: Streams, context: Sequence[float] = CONTEXT) -> pa.StringArray:
-    """Write first turns: a question or request, sometimes with pasted text behind it."""
+    """Write first turns: a question or request, often with text behind it."""
+    return written(languages, streams, "opener", context)
+
+
+def written(languages: Ints, streams: Streams, rule: str, context: Sequence[float]) -> pa.StringArray:
+    """Write turns by `rule` with so many sentences (quantiles at `LEVELS`) behind each."""
     rng = streams.named("context")
-    asked = by_language("opener", languages, streams)
+    asked = by_language(rule, languages, streams)
     sentences = whole(draw(context, len(languages), rng), 0)
     pasted = np.flatnonzero(sentences)
     texts = documents(sentences[pasted], languages[pasted], streams.within("pasted"))
     return append(asked, pasted, texts, "\n\n")
+
+
+def put(texts: pa.StringArray, rows: Ints, others: pa.StringArray) -> pa.StringArray:
+    """Replace the `texts` of these `rows` (ascending) by `others`."""
+    mask = np.zeros(len(texts), dtype=bool)
+    mask[rows] = True
+    return pc.replace_with_mask(texts, pa.array(mask), others)
+
+
+def shuffled(texts: Sequence[str], count: int, rng: np.random.Generator) -> pa.StringArray:
+    """Deal `count` texts from a shuffled pack; a text comes again only when the pack is used up."""
+    packs = [rng.permutation(len(texts)) for _ in range(-(-count // len(texts)))]
+    order = np.concatenate(packs)[:count] if packs else np.empty(0, dtype=np.int64)
+    return pa.array(texts, pa.string()).take(pa.array(order))
 
 
 def append(texts: pa.StringArray, rows: Ints, tails: pa.StringArray, separator: str) -> pa.StringArray:
@@ -62,9 +84,9 @@ def append(texts: pa.StringArray, rows: Ints, tails: pa.StringArray, separator: 
     return pc.binary_join_element_wise(texts, pc.fill_null(tail, ""), pa.scalar(""))
 
 
-def choose(mask: Ints, yes: pa.StringArray, no: pa.StringArray) -> pa.StringArray:
+def choose(mask: npt.NDArray[np.bool_], yes: pa.StringArray, no: pa.StringArray) -> pa.StringArray:
     """Take `yes` where the mask is true, else `no`; both have all rows."""
-    return pc.if_else(pa.array(np.asarray(mask, dtype=bool)), yes, no)
+    return pc.if_else(pa.array(mask), yes, no)
 
 
 def mother_tongues(count: int, rng: np.random.Generator, mix: Sequence[float] = WORLD_MIX) -> Ints:

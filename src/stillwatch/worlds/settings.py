@@ -49,6 +49,12 @@ MAX_TOKENS = (0, 256, 500, 512, 1000, 1024, 2000, 2048, 4000, 4096, 8192, 16384)
 MAX_TOKENS_WEIGHTS = (45, 3, 3, 5, 5, 8, 4, 8, 3, 9, 5, 2)
 
 
+PYTHONS = ("3.10.12", "3.11.9", "3.12.3", "3.12.7", "3.13.1", "3.9.18")
+PYTHON_WEIGHTS = (14, 24, 20, 24, 12, 6)
+NODES = ("v18.20.4", "v20.18.0", "v22.11.0", "v24.2.0")
+MACHINES = ("Linux|x64", "MacOS|arm64", "Windows|x64", "Linux|arm64")
+
+
 class Settings(msgspec.Struct, frozen=True):
     """Columns of what is asked for; NaN and 0 mean left to the default. One value a row."""
 
@@ -61,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True):
     stream: npt.NDArray[np.bool_]
     thinks: npt.NDArray[np.bool_]
     user_agent: npt.NDArray[np.object_]
+    platform: npt.NDArray[np.object_]
     session: npt.NDArray[np.bool_]
 
 
@@ -135,6 +142,7 @@ def settle(stage: Stage, habit: Habit, accounts: int, rows: Rows, one: bool = Fa
         stream=stream[who],
         thinks=thinks,
         user_agent=client[who],
+        platform=platforms(client, rng)[who],
         session=session[who],
     )
 
@@ -151,3 +159,27 @@ def _models(
     new = opened >= switch[who]
     thinks = new & (rng.random(draws) < 0.5)[who]
     return np.where(new, NEW_MODEL, old[who]), thinks
+
+
+def platforms(clients: npt.NDArray[np.object_], rng: np.random.Generator) -> npt.NDArray[np.object_]:
+    """Draw what the official clients tell in their `x-stainless-` headers; other clients tell nothing.
+
+    Args:
+        clients: User agent of each account.
+        rng: Source of randomness.
+
+    Returns:
+        `language|version|system|architecture|runtime|runtime version` or None.
+    """
+    machine = np.array(MACHINES, dtype=object)[pick((62, 20, 12, 6), len(clients), rng)]
+    python = np.array(PYTHONS, dtype=object)[pick(PYTHON_WEIGHTS, len(clients), rng)]
+    node = np.array(NODES, dtype=object)[pick((10, 35, 45, 10), len(clients), rng)]
+    told = [
+        f"python|{client.split()[1]}|{where}|CPython|{py}"
+        if client.startswith("OpenAI/Python")
+        else f"js|{client.split()[1]}|{where}|node|{js}"
+        if client.startswith("OpenAI/JS")
+        else None
+        for client, where, py, js in zip(clients, machine, python, node, strict=True)
+    ]
+    return np.array(told, dtype=object)

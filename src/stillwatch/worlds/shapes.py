@@ -28,7 +28,7 @@ def draw(table: Sequence[float], count: int, rng: np.random.Generator) -> Floats
 
 
 def lognormal_table(median: float, sigma: float) -> tuple[float, ...]:
-    """Quantiles at `LEVELS` of a lognormal with this `median` and log standard deviation, cut at 3.1 sigma."""
+    """Quantiles at `LEVELS` of a lognormal with this `median` and log standard deviation `sigma`."""
     return tuple(float(f"{median * 2.718281828459045 ** (sigma * z):.6g}") for z in NORMAL)
 
 
@@ -40,7 +40,8 @@ def whole(values: Floats, least: int = 1) -> Ints:
 def pick(weights: Sequence[float] | Floats, count: int, rng: np.random.Generator) -> Ints:
     """Draw `count` indexes with probabilities proportional to `weights`."""
     edges = np.cumsum(np.asarray(weights, dtype=np.float64))
-    return np.searchsorted(edges, rng.random(count) * edges[-1], side="right").clip(0, len(edges) - 1)
+    found = np.searchsorted(edges, rng.random(count) * edges[-1], side="right")
+    return np.asarray(np.minimum(found, len(edges) - 1), dtype=np.int64)
 
 
 def zipf_weights(size: int) -> Floats:

@@ -57,12 +57,14 @@ class Library(msgspec.Struct, frozen=True):
     Attributes:
         prompts: Prompt-list templates with `[[1]]`, most popular first.
         agents: Coding agents, most popular first.
+        frameworks: Default templates of public libraries, with `[[1]]`, in many products.
         items: Items of each public benchmark.
         wraps: Harness template of each public benchmark, with `[[1]]`.
     """
 
     prompts: tuple[str, ...]
     agents: tuple[Agent, ...]
+    frameworks: tuple[str, ...]
     items: tuple[pa.StringArray, ...]
     wraps: tuple[str, ...]
 
@@ -111,7 +113,7 @@ _PUBLIC_PROMPTS = 160
 _AGENTS = 5
 
 
-def build_library(streams: Streams) -> Library:
+def build_library(streams: Streams, sources: Sources) -> Library:
     """Write the public things of a world."""
     grammar = language("templates")
     prompts = grammar.expand("public_prompt", _PUBLIC_PROMPTS, streams.named("prompts")).to_pylist()
@@ -119,8 +121,11 @@ def build_library(streams: Streams) -> Library:
     items = tuple(
         grammar.expand("bench_item", size, streams.named(f"bench {size}")) for size in (1320, 820, 164)
     )
+    if len(sources.bench_items) >= len(items[0]):
+        items = (pa.array(sources.bench_items[: len(items[0])], pa.string()), *items[1:])
     agents = tuple(build_agent(streams.within(f"agent {number}")) for number in range(_AGENTS))
-    return Library(tuple(prompts), agents, items, tuple(wraps))
+    frameworks = grammar.expand("product_template", 6, streams.named("frameworks")).to_pylist()
+    return Library(tuple(prompts), agents, tuple(frameworks), items, tuple(wraps))
 
 
 def build_agent(streams: Streams) -> Agent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -31,7 +32,6 @@ class Rendered:
         accounts = self._world.accounts.take(table["account"])
         opener = self._world.exchanges["exchange_id"].take(table["opener"])
         session = np.where(table["session"].to_numpy(), opener.to_numpy(), table["exchange_id"].to_numpy())
-        agent = table["user_agent"]
         return [
             table["exchange_id"].to_pylist(),
             session.tolist(),
@@ -41,8 +41,8 @@ class Rendered:
             accounts["org_id"].to_pylist(),
             self._key.take(table["account"].combine_chunks()).to_pylist(),
             dotted(table["ip"].to_numpy()).tolist(),
-            agent.to_pylist(),
-            [None] * table.num_rows,
+            table["user_agent"].to_pylist(),
+            [None if told is None else _headers(told) for told in table["platform"].to_pylist()],
             table["end_user"].to_pylist(),
             table["channel"].to_pylist(),
             table["model"].to_pylist(),
@@ -66,3 +66,12 @@ class Rendered:
             {name: value for name, value in zip(named, values, strict=True) if value is not None}
             for values in zip(*columns, streams, tools, strict=True)
         ]
+
+
+_STAINLESS = ("lang", "package-version", "os", "arch", "runtime", "runtime-version")
+
+
+@cache
+def _headers(platform: str) -> dict[str, str]:
+    values = zip(_STAINLESS, platform.split("|"), strict=True)
+    return {f"x-stainless-{name}": value for name, value in values}

@@ -1,4 +1,4 @@
-"""Put the populations of a scenario together: one table of exchanges, one of accounts, bans, and the truth."""
+"""Put the populations of a scenario together: exchanges, accounts, enforcement, and the truth."""
 
 from __future__ import annotations
 
@@ -79,14 +79,16 @@ def build_world(scenario: Scenario, seed: int, scale: float = 1.0, sources: Sour
     """
     streams = Streams(seed)
     window = Window(START, scenario.days, release_day=scenario.days * 0.42)
+    found = sources or Sources()
     stage = Stage(
         streams=streams,
         window=window,
-        library=build_library(streams.within("library")),
-        sources=sources or Sources(),
+        library=build_library(streams.within("library"), found),
+        sources=found,
         scale=scale * scenario.scale,
     )
-    parts, events = [], []
+    parts: list[Part] = []
+    events: list[tuple[int, pa.Table | None]] = []
     for part, actions in _play(scenario, stage):
         events.append((len(parts), actions))
         parts.append(part)

@@ -16,6 +16,7 @@ from stillwatch.model.errors import InputError
 from stillwatch.worlds import canonical_log, litellm_log
 from stillwatch.worlds.addresses import dotted
 from stillwatch.worlds.stage import DAY
+from stillwatch.worlds.times import iso
 from stillwatch.worlds.view import Rendered
 from stillwatch.worlds.world import World
 
@@ -106,9 +107,3 @@ def enforcement_lines(world: World) -> Iterator[bytes]:
     columns = [world.enforcement[name].to_pylist() for name in ("ts", "kind", "reason")]
     for identifier, ts, kind, reason in zip(account, *columns, strict=True):
         yield msgspec.json.encode({"account_id": identifier, "ts": iso(ts), "kind": kind, "reason": reason})
-
-
-def iso(moment: int) -> str:
-    """Write microseconds since 1970 as an ISO 8601 time in UTC."""
-    seconds, micros = divmod(moment, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%dT%H:%M:%S}.{micros:06d}Z"
