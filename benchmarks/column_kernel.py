@@ -81,8 +81,9 @@ def activity(ts, account, kind, group, created):
 
 
 @njit(cache=True)
-def choose_account(h, ts, alias_share, alias_other, kinds, groups, created):
+def choose_account(h, ts, plan):
     """Draw an account in proportion to its volume (alias method, Walker 1977) and its activity at `ts`."""
+    alias_share, alias_other, kinds, groups, created = plan[:5]
     accounts = _U(alias_share.size)
     account = np.int64(0)
     for attempt in range(24):
@@ -135,8 +136,9 @@ def background_keys(h, row, account, out):
 
 
 @njit(cache=True)
-def group_keys(h, row, kind, group, pool, item, out):
+def group_keys(h, row, strand, item, out):
     """Keys of a strand: a template of the group's pool around private content (or a cohort's item)."""
+    kind, group, pool = strand
     template = hash3(_TAG_GROUP, group, mix(h + _U(77)) % _U(pool))
     out[0] = typed(_PREFIX_SHORT, mix(template ^ _U(1)))
     out[1] = typed(_PREFIX_MEDIUM, mix(template ^ _U(2)))
@@ -168,43 +170,43 @@ def interest(h, account):
 
 
 @njit(cache=True, parallel=True, nogil=True)
-def generate(seed, first, rows, total, start, span, plan, out):
-    """Fill the columns `out` with `rows` exchanges from number `first` of `total` on.
+def generate(world, first, rows, plan, out):
+    """Fill the columns `out` with `rows` exchanges from number `first` of the world on.
 
     Args:
-        seed: Seed of the world.
+        world: (seed, total, start, span): row i happens at start + span * (i + jitter) / total, microseconds.
         first: Number of the first row.
         rows: How many rows.
-        total: Exchanges of the whole world; row i happens at start + span * (i + jitter) / total.
-        start: Microseconds since 1970.
-        span: Microseconds.
         plan: (alias_share, alias_other, kinds, groups, created, pools, rhos, items): per account the first
             five, per group the rest.
         out: (keys[rows, MAX_KEYS], key_count, numbers[rows, 9] of int64, small[rows, 5] of int32).
     """
-    alias_share, alias_other, kinds, groups, created, pools, rhos, items = plan
+    seed, total, start, span = world
+    kinds, groups, pools, rhos, items = plan[2], plan[3], plan[5], plan[6], plan[7]
     keys, key_count, numbers, small = out
     base = mix(_U(seed))
     for i in prange(rows):
         row = np.int64(first + i)
         h = mix(base ^ mix(_U(row)))
         ts = start + np.int64((row + choice(h, 0)) / total * span)
-        account = choose_account(h, ts, alias_share, alias_other, kinds, groups, created)
+        account = choose_account(h, ts, plan)
         kind, group = np.int64(kinds[account]), np.int64(groups[account])
         strand = kind != INDEPENDENT and choice(h, 10) < rhos[group]
         if strand:
             item = mix(h + _U(5)) % _U(items[group]) if kind == BENCHMARK else _U(row)
-            key_count[i] = group_keys(h, row, kind, group, pools[group], item, keys[i])
+            key_count[i] = group_keys(h, row, (kind, group, pools[group]), item, keys[i])
         else:
             kind = INDEPENDENT
             item = _U(row)
             key_count[i] = background_keys(h, row, account, keys[i])
-        _describe(h, row, ts, account, kind, group, item, numbers[i], small[i])
+        _describe(h, row, ts, (account, kind, group, item), (numbers[i], small[i]))
 
 
 @njit(cache=True)
-def _describe(h, row, ts, account, kind, group, item, numbers, small):
+def _describe(h, row, ts, who, out):
     """Everything about an exchange but its keys; `kind` is INDEPENDENT outside the strand."""
+    account, kind, group, item = who
+    numbers, small = out
     numbers[0] = ts
     numbers[1] = account
     seat = _U(group) if kind in (APPLICATION, BENCHMARK, CAMPAIGN) else _U(1_000_000_000 + account)

@@ -213,8 +213,8 @@ class Columns:
         count = np.empty(rows, np.int32)
         numbers = np.empty((rows, 9), np.int64)
         small = np.empty((rows, 5), np.int32)
-        world = (self.plan.seed, first, rows, self.plan.exchanges, START, SPAN)
-        fill(*world, self._plan, (keys, count, numbers, small))
+        world = (self.plan.seed, self.plan.exchanges, START, SPAN)
+        fill(world, first, rows, self._plan, (keys, count, numbers, small))
         account = numbers[:, 1]
         names = fixed_width("x", np.arange(first, first + rows))
         filled = {

@@ -61,30 +61,33 @@ def scan_query(strings: bool) -> str:
 
 
 class Phases:
-    """Notes when each task that is reported began and what memory had been taken by then."""
+    """Notes when each step of each task was done and what memory had been taken by then."""
 
     def __init__(self) -> None:
-        self.seen: list[tuple[str, float, int]] = []
+        self._task = ""
+        self._step = 0
+        self._last = time.perf_counter()
+        self.done: list[dict[str, Any]] = []
 
     def start(self, task: str, total: int | None = None) -> None:
-        """Begin a task."""
+        """Begin a task; the time before it counts as its own."""
         del total
-        self.seen.append((task, time.perf_counter(), peak_bytes()))
+        self._close(f"before {task}")
+        self._task, self._step = task, 0
 
     def advance(self, amount: int = 1) -> None:
-        """Nothing is noted of single steps."""
+        """A step is done."""
+        self._step += amount
+        self._close(f"{self._task} {self._step}")
 
     def finish(self) -> None:
-        """The next task, or the end, closes this one."""
+        """The task is done."""
+        self._close(f"{self._task} end")
 
-    def table(self, end: float) -> list[dict[str, Any]]:
-        """Seconds of each task and the peak of memory at its end."""
-        starts = [start for _, start, _ in self.seen] + [end]
-        peaks = [peak for _, _, peak in self.seen] + [peak_bytes()]
-        return [
-            {"phase": name, "seconds": starts[i + 1] - starts[i], "peak_bytes": peaks[i + 1]}
-            for i, (name, _, _) in enumerate(self.seen)
-        ]
+    def _close(self, name: str) -> None:
+        now = time.perf_counter()
+        self.done.append({"phase": name, "seconds": now - self._last, "peak_bytes": peak_bytes()})
+        self._last = now
 
 
 def peak_bytes() -> int:
@@ -118,12 +121,11 @@ def run_detect(world: Path) -> dict[str, Any]:
         found = detect(_tables(store), DetectConfig(), NOW, phases)
     end, busy = time.perf_counter(), time.process_time() - work
     peak = peak_bytes()
-    table = phases.table(end)
     return {
         "seconds": end - start,
         "cpu": busy,
         "peak_bytes": peak,
-        "phases": table,
+        "phases": phases.done,
         "quality": compare(found, pq.read_table(world / "truth.parquet")),
     }
 
