@@ -48,6 +48,9 @@ class Disk:
         self.write(unfinished, content)
         self.move(unfinished, path)
 
-    def remove_tree(self, path: Path) -> None:
-        """Remove the directory `path` with everything in it, if it is there."""
-        shutil.rmtree(path, ignore_errors=True)
+    def remove(self, path: Path) -> None:
+        """Remove the file or the directory `path` with everything in it, if it is there."""
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

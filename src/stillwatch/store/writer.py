@@ -153,14 +153,19 @@ class StoreWriter:
             self._disk.write(staging / SOURCE_FILE, msgspec.json.encode(summary, order="sorted") + b"\n")
             for path in [staging / REJECTED_FILE, *(staging / part.name for part in summary.parts), staging]:
                 self._disk.sync(path)
-            self._disk.move(staging, directory_of(self._root, summary.digest))
-            self._sources[summary.digest] = summary
+            target = directory_of(self._root, summary.digest)
+            try:
+                self._disk.move(staging, target)
+            finally:
+                # visible even if the medium failed right after the rename: then it must not come twice
+                if target.exists():
+                    self._sources[summary.digest] = summary
         return summary
 
     def _forget(self, staging: Path, digest: str) -> None:
         """Drop unfinished work, if there is any."""
         self._open.discard(digest)
-        self._disk.remove_tree(staging)
+        self._disk.remove(staging)
 
     def _require_lock(self) -> None:
         if not self._lock.held:
@@ -199,12 +204,12 @@ class StoreWriter:
     def _remove_leftovers(self) -> None:
         """Remove what a crashed writer or reader left behind; a running reader holds a lock on its place."""
         for leftover in (self._root / STAGING).iterdir():
-            self._disk.remove_tree(leftover)
+            self._disk.remove(leftover)
         temporary = self._root / TEMPORARY
         for place in temporary.iterdir() if temporary.is_dir() else ():
             lock = Lock.try_take(place)
             if lock is not None:
-                self._disk.remove_tree(place)
+                self._disk.remove(place)
                 lock.release()
 
 
