@@ -88,7 +88,7 @@ def section(values: dict[str, Any], kind: type[Section], where: str) -> Section:
 
 
 def _path(kind: type, value: object) -> Path:
-    if kind is Path and isinstance(value, str):
+    if kind is Path and isinstance(value, (str, Path)):
         return Path(value)
     raise ValueError("Expected a path")
 
