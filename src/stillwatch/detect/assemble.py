@@ -36,9 +36,10 @@ _MOST_LINKS = 400
 
 @dataclass(frozen=True)
 class Judged:
-    """A group with all that was found out about it."""
+    """A group with all that was found out about it; `keys` are positions, `raw` the keys themselves."""
 
     keys: Ints
+    raw: Ints
     membership: Membership
     evidence: Evidence
     features: dict[str, float]
@@ -77,7 +78,7 @@ def group_of(
     order = np.argsort(-strands.hits.sum(axis=1), kind="stable")
     error = 1.0 - judged.ranked[0].probability
     return Group(
-        id=identifier(judged.keys),
+        id=identifier(judged.raw),
         verdict=judged.verdict,
         error_rate=ErrorRate(fdr, error, min(1.0, fdr + error)),
         e_value=sentences.to_e(judged.log_e),
@@ -105,7 +106,7 @@ def group_of(
 
 def identifier(keys: Ints) -> str:
     """Name a group by the smallest of its keys, so that a second run over the same data says the same."""
-    return f"g-{int(keys.min()) & 0xFFFF_FFFF_FFFF_FFFF:016x}"[:14]
+    return f"g-{int(keys.astype(np.uint64).min()):016x}"[:14]
 
 
 def members_of(membership: Membership, order: Ints, book: Book, names: dict[int, str]) -> list[Member]:

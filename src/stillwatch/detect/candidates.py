@@ -21,8 +21,10 @@ from stillwatch.model.views import KIND_MASK, KeyKind
 from stillwatch.stats.fdr import benjamini_hochberg
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 _KEY_LEVEL = 1e-3
+_REFINED_SHARE = 0.5
 _MOST_KEYS_OF_ACCOUNT = 200
 
 
@@ -49,12 +51,14 @@ def carried(keys: Keys) -> npt.NDArray[np.bool_]:
 def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints]) -> list[Candidate]:
     """Find the keys that each community uses far more than its share of all incidences allows.
 
-    A key belongs to a community when the binomial test of its sampled accounts against the community's share
-    of all incidences is rejected (Benjamini-Hochberg over all pairs of key and community) and the community
-    holds a substantial part of its sampled accounts.
+    A community holds a key when it has at least 30 % of the key's sampled accounts (up to 60 % for communities
+    that make up much of the log); see `_marks` for the test.
+
+    Args:
+        keys: The shared keys.
+        incidence: The bottom-B sample.
+        groups: Account numbers of each community; no account is in two of them.
     """
-    if not groups:
-        return []
     label = np.full(incidence.accounts, -1)
     for number, members in enumerate(groups):
         label[members] = number
@@ -62,17 +66,47 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints]) -> list
     inside = owner >= 0
     pair, held = np.unique(owner[inside] * keys.key.size + incidence.key[inside], return_counts=True)
     group, key = pair // keys.key.size, pair % keys.key.size
-    base = np.bincount(owner[inside], minlength=len(groups)) / owner.size
-    size = np.diff(incidence.bounds)[key]
-    p_value = binom.sf(held - 1, size, base[group])
+    base = np.bincount(owner[inside], minlength=len(groups)) / max(owner.size, 1)
     share = np.minimum(0.6, np.maximum(0.3, 5 * base[group]))
-    marks = benjamini_hochberg(p_value, _KEY_LEVEL) & (held >= share * size) & (held >= 3) & carried(keys)[key]
-    found = []
-    for number, members in enumerate(groups):
-        chosen = key[marks & (group == number)]
-        if chosen.size:
-            found.append(Candidate(chosen, members, int(keys.uses[chosen].sum())))
-    return found
+    marks = _marks(held, np.diff(incidence.bounds)[key], base[group], share) & carried(keys)[key]
+    return [
+        Candidate(key[marks & (group == number)], members, int(keys.uses[key[marks & (group == number)]].sum()))
+        for number, members in enumerate(groups)
+        if (marks & (group == number)).any()
+    ]
+
+
+def _marks(held: Ints, size: Ints, base: Floats, share: Floats | float) -> npt.NDArray[np.bool_]:
+    """Test which keys mark a group.
+
+    The null is that a group takes its share of all incidences in every key (binomial test,
+    Benjamini-Hochberg over all keys). One supporter is taken away first: a key that is chosen would be chosen
+    without any single account, so that every account can then be judged on all of its traffic.
+
+    Args:
+        held: Sampled accounts of the key that belong to the group.
+        size: All sampled accounts of the key.
+        base: Share of the group in all incidences.
+        share: Least share of the key's accounts that the group must hold.
+    """
+    p_value = binom.sf(held - 2, size - 1, base)
+    return benjamini_hochberg(p_value, _KEY_LEVEL) & (held - 1 >= share * (size - 1)) & (held >= 3)
+
+
+def refined(keys: Keys, incidence: Incidence, members: Ints) -> Candidate | None:
+    """Choose the keys anew, now that the members are known: those that mostly belong to the members.
+
+    Args:
+        keys: The shared keys.
+        incidence: The bottom-B sample.
+        members: Confirmed members of a group.
+    """
+    inside = np.isin(incidence.account, members)
+    key, held = np.unique(incidence.key[inside], return_counts=True)
+    size = np.diff(incidence.bounds)[key]
+    base = np.full(key.size, inside.mean())
+    chosen = key[_marks(held, size, base, _REFINED_SHARE) & carried(keys)[key]]
+    return Candidate(chosen, members, int(keys.uses[chosen].sum())) if chosen.size else None
 
 
 def of_keys(keys: Keys, incidence: Incidence, least_accounts: int, taken: Ints, least_overlap: float = 0.5) -> list[Candidate]:

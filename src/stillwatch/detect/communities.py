@@ -12,7 +12,7 @@ import igraph
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.detect.pairs import Pairs
+from stillwatch.detect.pairs import Incidence, Pairs
 
 Ints = npt.NDArray[np.int64]
 
@@ -30,11 +30,67 @@ def communities(pairs: Pairs, resolution: float, least: int, seed: int) -> list[
         return []
     nodes, ends = np.unique(np.concatenate([pairs.a, pairs.b]), return_inverse=True)
     half = pairs.a.size
-    graph = igraph.Graph(n=nodes.size, edges=np.column_stack([ends[:half], ends[half:]]))
+    membership = _partition(nodes.size, np.column_stack([ends[:half], ends[half:]]), resolution, seed)
+    return _members(nodes, membership, least)
+
+
+def _partition(nodes: int, edges: Ints, resolution: float, seed: int) -> Ints:
+    graph = igraph.Graph(n=nodes, edges=edges)
     igraph.set_random_number_generator(random.Random(seed))
     parts = graph.community_leiden(objective_function="CPM", resolution=resolution, n_iterations=5)
-    membership = np.asarray(parts.membership)
+    return np.asarray(parts.membership)
+
+
+def _members(nodes: Ints, membership: Ints, least: int) -> list[Ints]:
     order = np.argsort(membership, kind="stable")
     cuts = np.flatnonzero(np.diff(membership[order])) + 1
     found = [nodes[members] for members in np.split(order, cuts) if members.size >= least]
     return sorted(found, key=lambda members: (-members.size, int(members[0])))
+
+
+def core(incidence: Incidence, least: int, most_edges: int) -> tuple[Ints, Ints]:
+    """Reduce accounts and keys to those that still have enough of each other.
+
+    A campaign with many templates and little traffic a head shares too few keys in any *pair* of accounts, but
+    its accounts and templates hold together as a whole. What hangs on by fewer than `least` edges is pruned
+    until nothing changes (the (a, b)-core of Ahmed et al. 2007; CopyCatch and FRAUDAR prune likewise), and the
+    bound is raised until the rest is small enough to partition.
+
+    Returns:
+        Keys and accounts of the remaining edges.
+    """
+    key, account = incidence.key, incidence.account
+    while True:
+        size = -1
+        while key.size != size:
+            size = key.size
+            kept = (np.bincount(account)[account] >= least) & (np.bincount(key)[key] >= least)
+            key, account = key[kept], account[kept]
+            if key.size == 0:
+                return key, account
+        if key.size <= most_edges:
+            return key, account
+        least += 1
+
+
+def bipartite_communities(
+    incidence: Incidence, resolution: float, least: int, seed: int, least_edges: int = 3, most_edges: int = 3_000_000
+) -> list[Ints]:
+    """Return communities of accounts in the graph of accounts and keys, largest first, members ascending.
+
+    Args:
+        incidence: Which account used which key.
+        resolution: CPM resolution of the bipartite graph, far below that of the account graph.
+        least: Smallest number of accounts kept.
+        seed: Seed of Leiden's random order.
+        least_edges: Smallest number of edges of a node of the core.
+        most_edges: Bound on the edges that are partitioned.
+    """
+    key, account = core(incidence, least_edges, most_edges)
+    if key.size == 0:
+        return []
+    accounts, left = np.unique(account, return_inverse=True)
+    keys, right = np.unique(key, return_inverse=True)
+    edges = np.column_stack([left, accounts.size + right])
+    membership = _partition(accounts.size + keys.size, edges, resolution, seed)[: accounts.size]
+    return _members(accounts, membership, least)

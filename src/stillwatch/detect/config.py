@@ -18,8 +18,10 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         most_pairs: Bound on enumerated pairs; B is lowered until it holds.
         pair_level: Level of the Poisson test of one pair of accounts.
         resolution: CPM resolution, the density that a community must have inside.
+        bipartite_resolution: CPM resolution in the graph of accounts and keys.
         screen_incidences: Key incidences looked at when rare keys are searched; beyond it exchanges are sampled.
         class_exchanges: Exchanges from which keys of one template are recognised as one.
+        refinements: How often the keys of a group are chosen anew from its confirmed members.
         most_candidates: Candidate groups that are tested, largest first.
         behaviour_accounts: Accounts of a group whose exchanges are read for the behaviour statistics.
         placebo_accounts: Accounts drawn for the placebo pool.
@@ -36,8 +38,10 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     most_pairs: int = 60_000_000
     pair_level: float = 1e-6
     resolution: float = 0.05
+    bipartite_resolution: float = 0.01
     screen_incidences: int = 40_000_000
     class_exchanges: int = 1_000_000
+    refinements: int = 2
     most_candidates: int = 1_000
     behaviour_accounts: int = 160
     placebo_accounts: int = 12_000

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from stillwatch.detect import candidates, ledger, pairs
 from stillwatch.detect.book import Book, identity_incidence
-from stillwatch.detect.communities import communities
+from stillwatch.detect.communities import bipartite_communities, communities
 from stillwatch.detect.config import DetectConfig
 from stillwatch.detect.keyclasses import key_classes
 from stillwatch.detect.ledger import Keys
@@ -60,6 +60,7 @@ class Discovered:
 
     classes: Classes
     keys: Keys
+    incidence: Incidence
     links: Pairs
     found: list[candidates.Candidate]
 
@@ -81,10 +82,12 @@ def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) 
     links = pairs.validated(pairs.shared_pairs(incidence), incidence, config.pair_level)
     groups = communities(links, config.resolution, config.least_accounts, config.seed)
     found = candidates.of_communities(keys, incidence, groups)
+    groups = bipartite_communities(incidence, config.bipartite_resolution, config.least_accounts, config.seed)
+    found += candidates.of_communities(keys, incidence, groups)
     taken = np.unique(np.concatenate([one.keys for one in found])) if found else np.empty(0, np.int64)
     found += candidates.of_keys(keys, incidence, config.least_accounts, taken)
     found.sort(key=lambda one: (-one.uses, int(keys.key[one.keys].min())))
-    return Discovered(classes, keys, links, found[: config.most_candidates])
+    return Discovered(classes, keys, incidence, links, found[: config.most_candidates])
 
 
 def find_classes(exchanges: ir.Table, span: Span, config: DetectConfig) -> Classes:

@@ -13,17 +13,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.detect.placebo import Placebos, half_size
+from stillwatch.detect.placebo import Null, Placebos, half_size
 from stillwatch.detect.profiles import COVARIANCE, STATISTICS, Profiles, statistics_of
 from stillwatch.model.views import View
 from stillwatch.stats.conformal import conformal_p
-from stillwatch.stats.evalues import conformal_log_e_from_log, log_mean_e
+from stillwatch.stats.evalues import conformal_log_e, log_mean_e
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-_POWER = 4.0
+_POWER = 4
 _NAMES = tuple(STATISTICS)
+_TWO_SIDED = np.array([name == COVARIANCE for name in _NAMES])
+_VIEWS = {
+    view: np.array([found is view for found in STATISTICS.values()]) for view in dict.fromkeys(STATISTICS.values())
+}
 
 
 @dataclass(frozen=True)
@@ -87,32 +91,28 @@ def weigh(profiles: Profiles, volume: Ints, placebos: Placebos, rng: np.random.G
     for half, rows in enumerate(halves):
         values.append(statistics_of(profiles, rows[None, :], placebos.rhythm)[0])
         nulls.append(placebos.distribution(size, float(np.median(volume[rows])), half))
-    return combine(np.stack(values), np.stack(nulls), 2 * size)
+    return combine(np.stack(values), (nulls[0], nulls[1]), 2 * size)
 
 
-def combine(values: Floats, nulls: Floats, accounts: int) -> Evidence:
+def combine(values: Floats, nulls: tuple[Null, Null], accounts: int) -> Evidence:
     """Turn the statistics of two halves and of their placebos into evidence.
 
     Args:
         values: Shape (2, S).
-        nulls: Shape (2, m, S).
+        nulls: The halves' null distributions.
         accounts: Accounts behind the values.
     """
-    log_e = np.stack([_half_log_e(values[half], nulls[half]) for half in (0, 1)])
-    views = np.array([STATISTICS[name] for name in _NAMES])
-    view_log_e = {
-        view: float(log_mean_e(log_e[:, views == view], axis=1).sum()) for view in dict.fromkeys(STATISTICS.values())
-    }
-    middle = np.median(nulls, axis=(0, 1))
-    low, high = np.quantile(nulls, [0.25, 0.75], axis=(0, 1))
-    p_values = np.stack([_half_p(values[half], nulls[half]) for half in (0, 1)]).max(axis=0)
+    judged = [_against(values[half], nulls[half]) for half in (0, 1)]
+    log_e = np.stack([one[0] for one in judged])
+    p_values = np.stack([one[1] for one in judged]).max(axis=0)
+    view_log_e = {view: float(log_mean_e(log_e[:, rows], axis=1).sum()) for view, rows in _VIEWS.items()}
     measured = tuple(
         Measured(name, STATISTICS[name], *row)
         for name, *row in zip(
             _NAMES,
             values.mean(axis=0).tolist(),
-            middle.tolist(),
-            ((high - low) / 1.349).tolist(),
+            ((nulls[0].median + nulls[1].median) / 2).tolist(),
+            ((nulls[0].spread + nulls[1].spread) / 2).tolist(),
             log_e.sum(axis=0).tolist(),
             p_values.tolist(),
             strict=True,
@@ -124,19 +124,16 @@ def combine(values: Floats, nulls: Floats, accounts: int) -> Evidence:
 def _distance(values: Floats, centre: Floats) -> Floats:
     """Distance above the centre; the covariance counts on both sides (load balancers lie below)."""
     away = values - centre
-    both = np.array([name == COVARIANCE for name in _NAMES])
-    return np.where(both, np.abs(away), np.maximum(away, 0.0))
+    return np.where(_TWO_SIDED, np.abs(away), np.maximum(away, 0.0))
 
 
-def _half_log_e(values: Floats, null: Floats) -> Floats:
-    # the centre is taken over the placebos and the group alike, so that all m + 1 stay exchangeable
-    centre = np.median(np.vstack([null, values]), axis=0)
-    with np.errstate(divide="ignore"):
-        score = _POWER * np.log(_distance(values, centre))
-        placebo = _POWER * np.log(_distance(null, centre))
-    return conformal_log_e_from_log(score, placebo.T)
+def _against(values: Floats, null: Null) -> tuple[Floats, Floats]:
+    """Return log e-values and p-values of one half, each of shape (S,).
 
-
-def _half_p(values: Floats, null: Floats) -> Floats:
-    centre = np.median(np.vstack([null, values]), axis=0)
-    return conformal_p(_distance(values, centre), _distance(null, centre).T)
+    The score is the fourth power of the distance from the centre: it needs no scale, and a group that lies
+    clearly beyond all placebos gets nearly the largest possible e-value, m + 1. The centre is the median of
+    placebos and group together, so that all m + 1 are exchangeable under the null.
+    """
+    centre = np.clip(values, null.low_middle, null.high_middle)
+    mine, others = _distance(values, centre), _distance(null.values, centre)
+    return conformal_log_e(mine**_POWER, (others**_POWER).T), conformal_p(mine, others.T)

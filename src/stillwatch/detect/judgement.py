@@ -15,6 +15,7 @@ from stillwatch.detect import behaviour, evidence, features, membership, strands
 from stillwatch.detect.assemble import Judged
 from stillwatch.detect.behaviour import Behaviour
 from stillwatch.detect.book import Book
+from stillwatch.detect.candidates import Candidate, refined
 from stillwatch.detect.config import DetectConfig
 from stillwatch.detect.discovery import Discovered
 from stillwatch.detect.membership import Membership
@@ -41,7 +42,7 @@ class Confirmed:
 
 
 def confirm_all(exchanges: ir.Table, discovered: Discovered, book: Book, config: DetectConfig) -> list[Confirmed]:
-    """Confirm the candidates on held-out exchanges and leave out repeats.
+    """Confirm the candidates on held-out exchanges, refine their keys, and leave out repeats.
 
     Args:
         exchanges: Exchanges of all slices.
@@ -49,7 +50,21 @@ def confirm_all(exchanges: ir.Table, discovered: Discovered, book: Book, config:
         book: All accounts.
         config: Settings.
     """
-    found = discovered.found
+    groups = _confirm(exchanges, discovered, discovered.found, book, config)
+    for _ in range(config.refinements):
+        again = [
+            refined(discovered.keys, discovered.incidence, group.membership.strands.account) for group in groups
+        ]
+        if not any(again):
+            break
+        better = _confirm(exchanges, discovered, [one for one in again if one], book, config)
+        groups = _distinct([*better, *groups])
+    return groups
+
+
+def _confirm(
+    exchanges: ir.Table, discovered: Discovered, found: Sequence[Candidate], book: Book, config: DetectConfig
+) -> list[Confirmed]:
     if not found:
         return []
     counts = strands.strand_counts(exchanges, marks_of(discovered, [one.keys for one in found])).to_pyarrow()
@@ -58,12 +73,17 @@ def confirm_all(exchanges: ir.Table, discovered: Discovered, book: Book, config:
         membership.confirm(one, mine, book, config.member_fdr) for one, mine in zip(found, carriers, strict=True)
     ]
     real = e_bh(np.array([one.group_log_e for one in confirmed]), config.fdr)
-    kept = [
-        Confirmed(one.keys, group)
-        for one, group, sure in zip(found, confirmed, real, strict=True)
-        if sure and group.strands.account.size >= config.least_accounts
-    ]
-    return [kept[at] for at in membership.distinct([one.membership for one in kept])]
+    return _distinct(
+        [
+            Confirmed(one.keys, group)
+            for one, group, sure in zip(found, confirmed, real, strict=True)
+            if sure and group.strands.account.size >= config.least_accounts
+        ]
+    )
+
+
+def _distinct(groups: Sequence[Confirmed]) -> list[Confirmed]:
+    return [groups[at] for at in membership.distinct([group.membership for group in groups])]
 
 
 def marks_of(discovered: Discovered, chosen: Sequence[Ints]) -> ir.Table:
@@ -147,14 +167,15 @@ def judge(
     coordinated = e_bh(np.concatenate([log_e, dropped]), config.fdr)[: len(groups)]
     judged = []
     for at, (group, (found, mine)) in enumerate(zip(groups, weighed, strict=True)):
-        kinds = frozenset((discovered.keys.key[group.keys] & KIND_MASK).tolist())
+        raw = discovered.keys.key[group.keys]
+        kinds = frozenset((raw & KIND_MASK).tolist())
         known = features.features_of(group.membership.strands, mine, book, found, pool.reference, kinds)
         ranked = verdict.hypotheses(known)
         second = any(value >= _SECOND_VIEW_LOG_E for view, value in found.view_log_e.items() if view is not View.TEXT)
         said = verdict.decide(
             ranked, coordinated=bool(coordinated[at]), second_view=second, verdict_error=config.verdict_error
         )
-        judged.append(Judged(group.keys, group.membership, found, known, mine, ranked, said, float(log_e[at])))
+        judged.append(Judged(group.keys, raw, group.membership, found, known, mine, ranked, said, float(log_e[at])))
     return merged(judged)
 
 

@@ -47,9 +47,10 @@ class Membership:
 def confirm(candidate: Candidate, strands: Strands, book: Book, level: float) -> Membership:
     """Find the accounts that carry the candidate's keys more often than the background allows.
 
-    The null of an account: it carries the keys at the outsiders' rate, over-dispersed (beta-binomial). The
-    accounts that chose the keys are judged on the two confirmation slices only; all others had no part in the
-    choice and are judged on everything they sent. Members are chosen by e-BH over all accounts of the log.
+    The null of an account: it carries the keys at the outsiders' rate, over-dispersed (beta-binomial). Keys are
+    chosen such that no single account decided on any of them (`candidates.of_communities`), so each account is
+    judged on all that it sent; members are chosen by e-BH over all accounts of the log. That the sharing as
+    such is real is judged on the confirmation slices of the seeds alone.
 
     Args:
         candidate: Keys and seeds.
@@ -57,19 +58,17 @@ def confirm(candidate: Candidate, strands: Strands, book: Book, level: float) ->
         book: All accounts.
         level: False-discovery rate among the members.
     """
-    seed = np.isin(strands.account, candidate.seeds)
-    hits, trials = strands.hits.copy(), book.totals[strands.account]
-    hits[seed, DISCOVERY] = 0
-    trials = np.where(seed[:, None] & (np.arange(3) == DISCOVERY), 0, trials)
-    x, n = hits.sum(axis=1), trials.sum(axis=1)
+    trials = book.totals[strands.account]
     mean, dispersion = _background(strands, book)
-    log_e = log_mixture_e(x, n, mean, dispersion)
+    log_e = log_mixture_e(strands.hits.sum(axis=1), trials.sum(axis=1), mean, dispersion)
     everyone = np.zeros(book.size)
     everyone[strands.account] = log_e
     chosen = e_bh(everyone, level)[strands.account]
-    judged = seed if seed.any() else np.ones(seed.size, bool)
-    group = float(log_mean_e(log_e[judged], axis=0)) if judged.any() else 0.0
-    return Membership(strands.only(chosen), log_e[chosen], group, mean, dispersion, int(n.sum()))
+    seed = np.isin(strands.account, candidate.seeds) if candidate.seeds.size else np.ones(chosen.size, bool)
+    hits, held_out = strands.hits[seed, DISCOVERY + 1 :].sum(axis=1), trials[seed, DISCOVERY + 1 :].sum(axis=1)
+    judged = log_mixture_e(hits, held_out, mean, dispersion)
+    group = float(log_mean_e(judged, axis=0)) if judged.size else 0.0
+    return Membership(strands.only(chosen), log_e[chosen], group, mean, dispersion, int(held_out.sum()))
 
 
 def _background(strands: Strands, book: Book) -> tuple[float, float]:

@@ -53,6 +53,36 @@ def half_size(accounts: int) -> int:
     return max((size for size in SIZES if size <= accounts), default=0)
 
 
+@dataclass(frozen=True)
+class Null:
+    """Statistics of placebo groups, each column sorted by itself; m groups, S statistics.
+
+    Attributes:
+        values: Shape (m, S).
+        low_middle: The smaller of the two middle values (the middle one for odd m), shape (S,).
+        high_middle: The larger of the two, shape (S,).
+        spread: Standard deviation from the interquartile range, shape (S,).
+    """
+
+    values: Floats
+    low_middle: Floats
+    high_middle: Floats
+    spread: Floats
+
+    @staticmethod
+    def of(statistics: Floats) -> Null:
+        """Sort the statistics of placebo groups, shape (m, S)."""
+        values = np.sort(statistics, axis=0)
+        number = values.shape[0]
+        low, high = np.quantile(values, [0.25, 0.75], axis=0)
+        return Null(values, values[(number - 1) // 2], values[number // 2], (high - low) / 1.349)
+
+    @property
+    def median(self) -> Floats:
+        """Median of each statistic, shape (S,)."""
+        return (self.low_middle + self.high_middle) / 2
+
+
 @dataclass
 class Placebos:
     """Null distributions of the group statistics, made when first asked for and then kept.
@@ -70,26 +100,25 @@ class Placebos:
     rhythm: Floats
     number: int
     seed: int
-    _made: dict[tuple[int, int, int], Floats] = field(default_factory=dict)
+    _made: dict[tuple[int, int, int], Null] = field(default_factory=dict)
 
-    def distribution(self, size: int, volume: float, half: int) -> Floats:
-        """Return the statistics of placebo groups, shape (number, statistics).
+    def distribution(self, size: int, volume: float, half: int) -> Null:
+        """Return the null distribution of groups of one size and volume.
 
         Args:
             size: Accounts in a group, one of `SIZES`.
             volume: Typical number of exchanges of an account; rounded to a power of two.
             half: 0 or 1; the two halves of a group are compared with separate accounts.
         """
-        octave = int(np.log2(max(volume, 1.0)))
-        key = (size, octave, half)
+        key = (size, _octave(volume), half)
         if key not in self._made:
             rng = np.random.default_rng([self.seed, *key])
-            groups = self.draw(size, 1.5 * 2.0**octave, half, self.number, rng)
-            self._made[key] = statistics_of(self.profiles, groups, self.rhythm)
+            groups = self.draw(size, volume, half, self.number, rng)
+            self._made[key] = Null.of(statistics_of(self.profiles, groups, self.rhythm))
         return self._made[key]
 
     def draw(self, size: int, volume: float, half: int, number: int, rng: np.random.Generator) -> Ints:
-        """Draw groups from the accounts of one half with about the given volume; rows of the pool.
+        """Draw groups from the accounts of one half with about the given volume (to a power of two); rows of the pool.
 
         Each group walks through a window of the pool, ordered by volume, with a stride that is coprime to the
         window's length, so that no account stands twice in a group.
@@ -97,7 +126,7 @@ class Placebos:
         mine = np.flatnonzero(np.arange(self.volume.size) % 2 == half)
         ordered = mine[np.argsort(self.volume[mine], kind="stable")]
         width = _prime_below(min(max(6 * size, _LEAST_WINDOW), ordered.size))
-        middle = int(np.searchsorted(self.volume[ordered], volume))
+        middle = int(np.searchsorted(self.volume[ordered], 1.5 * 2.0 ** _octave(volume)))
         low = int(np.clip(middle - width // 2, 0, ordered.size - width))
         start = rng.integers(0, width, number)
         stride = rng.integers(1, max(width, 2), number)
@@ -108,6 +137,10 @@ class Placebos:
         groups = shuffles[rng.integers(0, 64, number)[:, None], place]
         groups[:, width:] = -1
         return groups
+
+
+def _octave(volume: float) -> int:
+    return int(np.log2(max(volume, 1.0)))
 
 
 def _prime_below(limit: int) -> int:
