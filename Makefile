@@ -41,10 +41,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 
 bench-quality: $(VENV)/.dev  ## detection quality over many seeds
-	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python benchmarks/quality_demo.py
 
 bench-speed: $(VENV)/.dev  ## speed, as ratios within one run
-	$(BIN)/python benchmarks/speed.py
+	@for script in benchmarks/speed_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from stillwatch.app.worlds import Score
     from stillwatch.ingest import IngestReport
     from stillwatch.model.coverage import CoverageCard
+    from stillwatch.worlds import Score
 
 _PLAIN_WIDTH = 160
+_MOST_NOTES = 5
 
 
 def out_console() -> Console:
@@ -46,8 +47,10 @@ def print_ingest(report: IngestReport) -> None:
         words.counted(report.rejected, "rejected line"),
     )
     console.print(f"Read {files}{known}: {exchanges}, {rejected}.")
-    for note in report.notes:
+    for note in report.notes[:_MOST_NOTES]:
         console.print(f"Note: {safe(note)}", soft_wrap=True)
+    if len(report.notes) > _MOST_NOTES:
+        console.print(f"Note: so for {len(report.notes) - _MOST_NOTES} more files; see {REJECTED}.")
 
 
 def print_detection(detection: Detection, out: Path) -> None:
@@ -79,7 +82,7 @@ def _campaign_table(campaigns: Sequence[Group]) -> Table:
     table.add_column("campaign", no_wrap=True)
     for name in ("accounts", "exchanges", "output tokens", "chance of error"):
         table.add_column(name, justify="right")
-    for name in ("first seen", "last seen", "after"):
+    for name in ("first seen", "last seen", "asks for"):
         table.add_column(name)
     for group in campaigns:
         table.add_row(
@@ -118,10 +121,10 @@ def print_group(group: Group) -> None:
     console.print(_evidence_table(group))
     console.print(_hypothesis_table((group.hypothesis, *group.alternatives)))
     for name, values in (
-        ("Targeted capabilities", [words.words(name) for name in group.capabilities]),
+        ("Asks for", [words.words(name) for name in group.capabilities]),
         ("Models", list(group.models)),
         ("ATLAS", [f"{name} {words.ATLAS.get(name, '')}".strip() for name in group.atlas_ids]),
-        ("Advisory", [f"{name} {words.indicator_name(name)}".strip() for name in group.advisory_ids]),
+        ("Indicators", [f"{name} {words.indicator_name(name)}".strip() for name in group.advisory_ids]),
         ("Would settle the doubt", list(group.would_settle)),
     ):
         if values:
@@ -185,15 +188,22 @@ def print_cards(cards: Sequence[CoverageCard]) -> None:
 
 def print_score(score: Score) -> None:
     """Print how a report compares with the truth."""
-    table = Table()
-    table.add_column("against the truth")
-    table.add_column("of", justify="right")
-    table.add_column("count", justify="right")
-    for name, total, count in (
-        ("campaigns found", score.campaigns, score.campaigns_found),
-        ("reported campaigns that are none", score.reported, score.reported_false),
-        ("campaign accounts named", score.campaign_accounts, score.campaign_accounts_named),
-        ("honest accounts named", score.honest_accounts, score.honest_accounts_named),
-    ):
-        table.add_row(name, words.whole(total), words.whole(count))
-    out_console().print(table)
+    table = Table(title="Against the truth", title_justify="left")
+    table.add_column("campaign")
+    for name in ("accounts to find", "found", "share", "exchanges", "of accounts found"):
+        table.add_column(name, justify="right")
+    for campaign in score.campaigns:
+        table.add_row(
+            safe(campaign.campaign),
+            words.whole(campaign.accounts),
+            words.whole(campaign.found),
+            words.percent(campaign.recall),
+            words.whole(campaign.exchanges),
+            words.whole(campaign.exchanges_found),
+        )
+    console = out_console()
+    console.print(table)
+    console.print(
+        f"{words.counted(score.reports, 'campaign')} reported, {words.whole(score.false_reports)} of them false; "
+        f"{words.whole(score.honest_named)} of {words.counted(score.honest_accounts, 'honest account')} named."
+    )

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from stillwatch.app.outputs import CAMPAIGNS, read_groups
+from stillwatch.app.outputs import CAMPAIGNS
 from stillwatch.cli.options import DIRECTORY
 from stillwatch.cli.tables import out_console, print_score, safe
 from stillwatch.model.errors import InputError
-from stillwatch.model.findings import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,8 +67,7 @@ def score(directory: Path, report: Path, as_json: bool) -> None:
 
     if not (report / CAMPAIGNS).is_file():
         raise InputError(str(report), f"has no {CAMPAIGNS}", "name the --out directory of a scan")
-    groups = read_groups(report)
-    result = worlds.score(worlds.read_truth(directory), [g for g in groups if g.verdict is Verdict.CAMPAIGN])
+    result = worlds.score_world(directory, report)
     if as_json:
         sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
     else:
