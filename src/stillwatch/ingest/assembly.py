@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.ingest.checks import LONGEST_AGENT
-from stillwatch.ingest.draft import Draft, Places
 from stillwatch.ingest.fingerprint import FingerprintKey, fingerprint, hash_column
 from stillwatch.model.columns import EXCHANGE_SCHEMA, SCHEMA_VERSION
 from stillwatch.model.views import KeyKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stillwatch.ingest.draft import Draft, Places
 
 SAMPLING = ("temperature", "top_p", "max_tokens", "n", "logprobs")
 
@@ -27,19 +33,23 @@ def name_accounts(draft: Draft, key: FingerprintKey) -> None:
         draft.columns[column] = shown if given is None else pc.coalesce(given, shown)
 
 
-def assemble(draft: Draft, keep: pa.Array, source: str, digest: str, key: FingerprintKey, threads: int) -> pa.RecordBatch:
+def assemble(
+    draft: Draft, keep: pa.Array, source: str, digest: Callable[[], str], *, key: FingerprintKey, threads: int
+) -> pa.RecordBatch:
     """Return the kept exchanges of `draft` as a batch of `EXCHANGE_SCHEMA`.
 
     Args:
         draft: Exchanges that have passed the checks where `keep` holds.
         keep: Boolean array, one value a row.
         source: Name of the file.
-        digest: Digest of the file; names exchanges that have no id of their own.
+        digest: Returns the digest of the file, which names exchanges that have no id of their own.
         key: Key of all hashes.
         threads: Threads of the fingerprint kernel.
     """
     whole = bool(pc.all(keep).as_py())
-    columns = draft.columns if whole else {name: values.filter(keep) for name, values in draft.columns.items()}
+    columns = (
+        draft.columns if whole else {name: values.filter(keep) for name, values in draft.columns.items()}
+    )
     text = draft.text if whole else draft.text.filter(keep)
     places = draft.places if whole else draft.places.take(keep.to_numpy(zero_copy_only=False))
     reasoning = draft.reasoning if whole or draft.reasoning is None else draft.reasoning.filter(keep)
@@ -115,7 +125,7 @@ def source_refs(source: str, places: Places) -> pa.Array:
     return pc.binary_join_element_wise(pc.binary_join_element_wise(source, suffix, ""), lines, ":")
 
 
-def _named(given: pa.Array, places: Places, digest: str) -> pa.Array:
+def _named(given: pa.Array, places: Places, digest: Callable[[], str]) -> pa.Array:
     if not given.null_count:
         return given
-    return pc.coalesce(given, source_refs(digest[:32], places))
+    return pc.coalesce(given, source_refs(digest()[:32], places))

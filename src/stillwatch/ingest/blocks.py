@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import msgspec
 import numpy as np
 
-Read = Callable[[int], bytes]
-"""Returns up to that many bytes of a stream, and none at its end."""
+ReadInto = Callable[[memoryview], int]
+"""Fills a buffer with the next bytes of a stream and returns how many there were; none at its end."""
+
+_RING = 4
+"""Buffers that are filled in turn. A block is valid until the third one after it is asked for."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -31,13 +35,13 @@ class Block(msgspec.Struct, frozen=True):
             are blank.
     """
 
-    data: bytes
+    data: memoryview
     first: int
     lines: int
     too_long: tuple[int, ...] = ()
 
 
-class Unfinished(Exception):  # noqa: N818 - names a state of the data
+class Unfinished(Exception):
     """A document ends, or grows beyond the limit, inside the record with this number."""
 
     def __init__(self, record: int, *, too_long: bool) -> None:
@@ -46,51 +50,57 @@ class Unfinished(Exception):  # noqa: N818 - names a state of the data
         self.record, self.too_long = record, too_long
 
 
-def line_blocks(read: Read, limits: Limits) -> Iterator[Block]:
+def line_blocks(read: ReadInto, limits: Limits) -> Iterator[Block]:
     """Cut lines; a line longer than `limits.line_bytes` is dropped while it is read.
 
-    Memory holds at most one line within the limit and one block. The chunk that is read at a time is no
-    longer than the line limit, so that a line that is too long always spans two chunks.
+    Buffers are used again and again, because fresh memory for every block costs more than reading it. At
+    most one chunk is read at a time, which is no longer than the line limit, so that a line that is too long
+    always spans two chunks; memory holds that chunk, a line within the limit, and the ring.
     """
     size = min(limits.block_bytes, limits.line_bytes)
-    tail, number, dropping = b"", 1, False
-    while chunk := read(size):
-        if dropping:
-            end = chunk.find(b"\n")
-            if end < 0:
-                continue
-            yield Block(b"\n", number, 1, (number,))
-            number, dropping, chunk = number + 1, False, chunk[end + 1 :]
-        first_end = chunk.find(b"\n")
-        if len(tail) + (len(chunk) if first_end < 0 else first_end) > limits.line_bytes:
-            dropping, tail = first_end < 0, b""
+    ring = [bytearray(size + (size >> 3)) for _ in range(_RING)]
+    tail, number, dropping = memoryview(b""), 1, False
+    for turn in count():
+        place, kept = turn % _RING, len(tail)
+        if len(ring[place]) < kept + size:
+            ring[place] = bytearray(kept + size)
+        data = ring[place]
+        data[:kept] = tail
+        with memoryview(data) as whole:
+            end = kept + read(whole[kept : kept + size])
+        if end == kept:
+            break
+        first_end, start = data.find(b"\n", kept, end), 0
+        if dropping or (end if first_end < 0 else first_end) > limits.line_bytes:
+            dropping, tail = first_end < 0, memoryview(b"")
             if dropping:
                 continue
-            yield Block(b"\n", number, 1, (number,))
-            number, chunk = number + 1, chunk[first_end + 1 :]
-        cut = chunk.rfind(b"\n") + 1
-        data, tail = (tail + chunk[:cut], chunk[cut:]) if cut else (b"", tail + chunk)
-        for block in _by_rows(data, number, limits.block_rows):
+            yield Block(memoryview(b"\n"), number, 1, (number,))
+            number, start = number + 1, first_end + 1
+        cut = max(data.rfind(b"\n", kept, end) + 1, start)
+        for block in _by_rows(memoryview(data)[start:cut], number, limits.block_rows):
             yield block
             number += block.lines
+        tail = memoryview(data)[cut:end]
     if dropping:
-        yield Block(b"", number, 1, (number,))
+        yield Block(memoryview(b""), number, 1, (number,))
     elif tail:
         yield Block(tail, number, 1)
 
 
-def _by_rows(data: bytes, number: int, rows: int) -> Iterator[Block]:
+def _by_rows(data: memoryview, number: int, rows: int) -> Iterator[Block]:
     """Cut `data`, which ends with a line, into blocks of at most `rows` lines."""
-    lines = data.count(b"\n")
-    if lines <= rows:
-        if lines:
-            yield Block(data, number, lines)
+    if not data:
         return
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
-    start = 0
+    ends = np.frombuffer(data, np.uint8) == ord("\n")
+    lines = int(np.count_nonzero(ends))
+    if lines <= rows:
+        yield Block(data, number, lines)
+        return
+    places, start = np.flatnonzero(ends) + 1, 0
     for first in range(0, lines, rows):
         last = min(first + rows, lines)
-        end = int(ends[last - 1])
+        end = int(places[last - 1])
         yield Block(data[start:end], number + first, last - first)
         start = end
 
@@ -100,7 +110,7 @@ def _by_rows(data: bytes, number: int, rows: int) -> Iterator[Block]:
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|"(?:[^"\\]++|\\.)*+\\\Z|[{}\[\]]', re.DOTALL)
 
 
-def document_blocks(read: Read, limits: Limits) -> Iterator[Block]:
+def document_blocks(read: ReadInto, limits: Limits) -> Iterator[Block]:
     """Cut JSON that is not one record a line: arrays (into their items) and objects over many lines.
 
     Each record becomes one line of a block, so that its number takes the place of the line number.
@@ -113,47 +123,73 @@ def document_blocks(read: Read, limits: Limits) -> Iterator[Block]:
         held.append(record.replace(b"\n", b" "))
         size += len(record)
         if size >= limits.block_bytes or len(held) >= limits.block_rows:
-            yield Block(b"\n".join(held) + b"\n", number, len(held))
+            yield Block(memoryview(b"\n".join(held) + b"\n"), number, len(held))
             number, held, size = number + len(held), [], 0
     if held:
-        yield Block(b"\n".join(held) + b"\n", number, len(held))
+        yield Block(memoryview(b"\n".join(held) + b"\n"), number, len(held))
 
 
-def _records(read: Read, limits: Limits) -> Iterator[bytes]:
-    buffer, position, start, depth, floor, count = b"", 0, -1, 0, 0, 0
-    while chunk := read(min(limits.block_bytes, limits.line_bytes)):
-        keep = start if start >= 0 else position
-        buffer, position, start = buffer[keep:] + chunk, position - keep, start - keep if start >= 0 else -1
-        if len(buffer) - len(chunk) > limits.line_bytes:
-            raise Unfinished(count + 1, too_long=True)
-        for token in _TOKEN.finditer(buffer, position):
+def _records(read: ReadInto, limits: Limits) -> Iterator[bytes]:
+    scan, fresh = _Scan(), bytearray(min(limits.block_bytes, limits.line_bytes))
+    while size := read(memoryview(fresh)):
+        if scan.held() > limits.line_bytes:
+            raise Unfinished(scan.found + 1, too_long=True)
+        yield from scan.feed(bytes(fresh[:size]))
+    if scan.depth:
+        raise Unfinished(scan.found + 1, too_long=False)
+
+
+class _Scan:
+    """Where a scan for records stands: nesting depth, and where the present record began.
+
+    `floor` is the depth at which records stand: 1 inside an array at the top, else 0.
+    """
+
+    def __init__(self) -> None:
+        self._buffer, self._position, self._start, self._floor = b"", 0, -1, 0
+        self.depth = self.found = 0
+
+    def held(self) -> int:
+        """Return the bytes of the record that is not finished."""
+        return len(self._buffer) - (self._start if self._start >= 0 else self._position)
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield the records that end in `chunk`."""
+        keep = self._start if self._start >= 0 else self._position
+        self._buffer = self._buffer[keep:] + chunk
+        self._position, self._start = self._position - keep, min(self._start, 0)
+        for token in _TOKEN.finditer(self._buffer, self._position):
             text = token.group()
-            if text[0] == ord('"'):
-                if len(text) == 1 or not _closed(text):
-                    position = token.start()
-                    break
-            elif text in b"{[":
-                if depth == 0 and text == b"[":
-                    floor = 1
-                elif depth == floor:
-                    start = token.start()
-                depth += 1
-            else:
-                depth = max(depth - 1, 0)
-                if depth == floor and start >= 0:
-                    yield buffer[start : token.end()]
-                    start, count = -1, count + 1
-                floor = 0 if depth == 0 else floor
-            position = token.end()
-        else:
-            position = len(buffer)
-    if depth:
-        raise Unfinished(count + 1, too_long=False)
+            if text[0] == ord('"') and not _closed(text):
+                self._position = token.start()
+                return
+            self._position = token.end()
+            if text in b"{[":
+                self._open(text, token.start())
+            elif text in b"}]" and self._close():
+                yield self._buffer[self._start : token.end()]
+                self._start, self.found = -1, self.found + 1
+        self._position = len(self._buffer)
+
+    def _open(self, bracket: bytes, place: int) -> None:
+        if self.depth == 0 and bracket == b"[":
+            self._floor = 1
+        elif self.depth == self._floor:
+            self._start = place
+        self.depth += 1
+
+    def _close(self) -> bool:
+        """Go up one level and say whether a record ends here."""
+        self.depth = max(self.depth - 1, 0)
+        ended = self.depth == self._floor and self._start >= 0
+        if self.depth == 0:
+            self._floor = 0
+        return ended
 
 
 def _closed(text: bytes) -> bool:
     """Say whether a token that begins with a quotation mark ends with one that is not escaped."""
-    if not text.endswith(b'"'):
+    if len(text) == 1 or not text.endswith(b'"'):
         return False
     backslashes = len(text) - 1 - len(text[:-1].rstrip(b"\\"))
     return backslashes % 2 == 0

@@ -65,7 +65,7 @@ def _failures(draft: Draft, account_sources: str, now: datetime) -> list[tuple[M
             f"the time is missing, unreadable, before {EARLIEST.year} or more than a day ahead",
             "give seconds since 1970 or ISO 8601 with a zone, and check the clock",
         )),
-        (_mask(pc.fill_null(pc.equal(pc.utf8_length(account), 0), True)), Refusal(  # noqa: FBT003
+        (_mask(pc.fill_null(pc.equal(pc.utf8_length(account), 0), True)), Refusal(
             f"no account: looked for {account_sources}", "log one of these fields",
         )),
     ]  # fmt: skip
@@ -73,19 +73,23 @@ def _failures(draft: Draft, account_sources: str, now: datetime) -> list[tuple[M
         if name in draft.columns:
             wrong = _out_of_range(draft.columns[name])
             if wrong is not None:
-                found.append((wrong, Refusal(f"{name} is negative or no number", "log counts of zero or more")))
+                found.append(
+                    (wrong, Refusal(f"{name} is negative or no number", "log counts of zero or more"))
+                )
     for name in _IDS:
         if name in draft.columns:
             wrong = _too_long(draft.columns[name])
             if wrong is not None:
-                found.append((wrong, Refusal(f"{name} has more than {LONGEST_ID} characters", "log an identifier")))
+                found.append(
+                    (wrong, Refusal(f"{name} has more than {LONGEST_ID} characters", "log an identifier"))
+                )
     return found
 
 
 def _times(stamps: pa.Array, now: datetime) -> Mask:
     early, late = pa.scalar(EARLIEST, stamps.type), pa.scalar(now + LATEST_AHEAD, stamps.type)
     sound = pc.and_(pc.greater_equal(stamps, early), pc.less_equal(stamps, late))
-    return ~_mask(pc.fill_null(sound, False))  # noqa: FBT003
+    return ~_mask(pc.fill_null(sound, False))
 
 
 def _out_of_range(values: pa.Array) -> Mask | None:
@@ -98,14 +102,14 @@ def _out_of_range(values: pa.Array) -> Mask | None:
     wrong = pc.less(values, 0)
     if pa.types.is_floating(values.type):
         wrong = pc.or_(wrong, pc.invert(pc.is_finite(values)))
-    return _mask(pc.fill_null(wrong, False))  # noqa: FBT003
+    return _mask(pc.fill_null(wrong, False))
 
 
 def _too_long(values: pa.Array) -> Mask | None:
     longest = pc.max(pc.binary_length(values)).as_py() or 0
     if longest <= LONGEST_ID:
         return None
-    return _mask(pc.fill_null(pc.greater(pc.utf8_length(values), LONGEST_ID), False))  # noqa: FBT003
+    return _mask(pc.fill_null(pc.greater(pc.utf8_length(values), LONGEST_ID), False))
 
 
 def _mask(values: pa.Array) -> Mask:

@@ -87,7 +87,7 @@ class Message(msgspec.Struct, gc=False):
     thinking_blocks: list[Thought] | None = None
 
 
-type_messages = str | list[Message | str | int | list[int]] | Message | None  # noqa: PYI042 - a type for decoders
+type_messages = str | list[Message | str | int | list[int]] | Message | None
 """What may stand where messages are expected; token numbers are accepted and carry no text."""
 
 
@@ -181,16 +181,43 @@ def converse(messages: type_messages, system: str | None = None) -> Conversation
     """Take `messages` apart; `system` stands before them where the interface keeps it apart."""
     if messages is None:
         return NO_TEXT if system is None else Conversation(system, None, None, None, 0, ())
+    if type(messages) is list and len(messages) <= 2:
+        simple = _simple(messages, system)
+        if simple is not None:
+            return simple
     reading = _Reading()
     for message in messages if isinstance(messages, list) else (messages,):
         if isinstance(message, str):
             reading.segments.append(("user", message))
         elif isinstance(message, Message):
-            if type(message.content) is str and message.tool_calls is None and message.thinking_blocks is None:
+            if (
+                type(message.content) is str
+                and message.tool_calls is None
+                and message.thinking_blocks is None
+            ):
                 reading.segments.append((_ROLES.get(message.role or "", "user"), message.content))
             else:
                 reading.message(message)
     return _take_apart(reading, system)
+
+
+def _simple(messages: list[Any], system: str | None) -> Conversation | None:
+    """Read the commonest of all: one user message, with or without a system prompt before it."""
+    last, first = messages[-1], messages[0]
+    if (
+        type(last) is not Message
+        or last.role != "user"
+        or type(last.content) is not str
+        or last.content == REDACTED
+    ):
+        return None
+    if first is not last:
+        if type(first) is not Message or first.role != "system" or type(first.content) is not str:
+            return None
+        system = first.content if system is None else f"{system}\n{first.content}"
+    if last.parts or last.thinking_blocks or last.tool_calls:
+        return None
+    return Conversation(system or None, None, last.content or None, 1, 0, ())
 
 
 def _take_apart(reading: _Reading, system: str | None) -> Conversation:
@@ -274,7 +301,7 @@ def read_tools(value: Any) -> Tools:
     if not value:
         return NO_TOOLS
     names = [_tool_name(tool) for tool in value] if isinstance(value, list) else []
-    kept = tuple(name for name in names if name and len(name) <= 64 and not any(map(str.isspace, name)))  # noqa: PLR2004
+    kept = tuple(name for name in names if name and len(name) <= 64 and not any(map(str.isspace, name)))
     return Tools(msgspec.json.encode(value, order="sorted").decode(), kept or None)
 
 

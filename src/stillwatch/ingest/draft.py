@@ -1,9 +1,8 @@
-"""Exchanges on their way from a log format to the store: columns, and the text that is still to be dropped."""
+"""Exchanges on their way from a log format to the store: columns, and text that is still to be dropped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -13,6 +12,9 @@ import pyarrow as pa
 from stillwatch.ingest.conversation import NO_TEXT, Conversation
 from stillwatch.ingest.moments import Moment, microseconds, timestamps
 from stillwatch.model.columns import EXCHANGE_SCHEMA, TEXT_SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 """A count that fits its column."""
@@ -90,9 +92,7 @@ class Draft(msgspec.Struct):
         return len(self.places.lines)
 
 
-def read_each(
-    records: Iterable[T], read: Callable[[T], R], blank: R
-) -> tuple[list[R], dict[int, Refusal]]:
+def read_each(records: Iterable[T], read: Callable[[T], R], blank: R) -> tuple[list[R], dict[int, Refusal]]:
     """Apply `read` to each record; where it fails, put `blank` and say why."""
     results: list[R] = []
     refused: dict[int, Refusal] = {}
@@ -124,7 +124,9 @@ def text_batch(conversations: Sequence[Conversation], tools: Sequence[str | None
     return pa.RecordBatch.from_arrays(arrays, schema=TEXT_SCHEMA)
 
 
-def reasoning_column(conversations: Sequence[Conversation], answers: Sequence[tuple[str, ...]]) -> pa.Array | None:
+def reasoning_column(
+    conversations: Sequence[Conversation], answers: Sequence[tuple[str, ...]]
+) -> pa.Array | None:
     """Return the ids of reasoning blocks in requests and answers, or None where there are none at all."""
     if not any(answers) and not any(conversation.reasoning for conversation in conversations):
         return None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -25,6 +25,10 @@ from stillwatch.ingest.options import AUTO, IngestOptions
 from stillwatch.ingest.sources import PARQUET as PARQUET_MAGIC
 from stillwatch.ingest.sources import Stream, open_stream, require_text
 from stillwatch.model.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 _SAMPLE = 16
 
@@ -72,7 +76,9 @@ def open_file(path: Path, options: IngestOptions) -> Iterator[OpenedFile | None]
             require_text(str(path), stream.head)
             document = is_document(stream.head)
             chosen = choose(str(path), _sample(stream.head, document), options.format)
-            yield OpenedFile(chosen.name, chosen.account_sources, _line_pieces(stream, chosen, document, options))
+            yield OpenedFile(
+                chosen.name, chosen.account_sources, _line_pieces(stream, chosen, document, options)
+            )
 
 
 def require_known(name: str) -> None:
@@ -82,10 +88,12 @@ def require_known(name: str) -> None:
         InputError: It is not.
     """
     if name not in (AUTO, *FORMAT_NAMES):
-        raise InputError(f"--format {name}", "there is no such format", f"use {', '.join((AUTO, *FORMAT_NAMES))}")
+        raise InputError(
+            f"--format {name}", "there is no such format", f"use {', '.join((AUTO, *FORMAT_NAMES))}"
+        )
 
 
-def _require(fits: bool, path: Path, looks: str, options: IngestOptions, name: str) -> None:  # noqa: FBT001
+def _require(fits: bool, path: Path, looks: str, options: IngestOptions, name: str) -> None:
     if not fits:
         remedy = f"use --format {name} or --format auto" if name != AUTO else "use --format auto"
         raise InputError(str(path), f"it looks like {looks} and was to be read as {options.format}", remedy)
@@ -110,17 +118,17 @@ def choose(name: str, sample: list[Mapping[str, Any]], wanted: str) -> LineForma
     return chosen
 
 
-def _sample(head: bytes, document: bool) -> list[Mapping[str, Any]]:  # noqa: FBT001
+def _sample(head: bytes, document: bool) -> list[Mapping[str, Any]]:
     """Return the first records that can be decoded."""
     limits = Limits(len(head), _SAMPLE, len(head))
-    chunks = iter((head, b""))
+    rest = BytesIO(head)
     cut = document_blocks if document else line_blocks
     found: list[Mapping[str, Any]] = []
     try:
-        block = next(cut(lambda _: next(chunks), limits), None)
+        block = next(cut(rest.readinto, limits), None)
     except Unfinished:
         block = None
-    for line in block.data.splitlines()[:_SAMPLE] if block else ():
+    for line in bytes(block.data).splitlines()[:_SAMPLE] if block else ():
         found += _plain(line)
     return found[:_SAMPLE]
 
@@ -141,21 +149,36 @@ def _table_pieces(path: Path, options: IngestOptions) -> Iterator[Piece]:
         first += batch.num_rows
 
 
-def _line_pieces(stream: Stream, chosen: LineFormat, document: bool, options: IngestOptions) -> Iterator[Piece]:  # noqa: FBT001
+def _line_pieces(
+    stream: Stream, chosen: LineFormat, document: bool, options: IngestOptions
+) -> Iterator[Piece]:
     limits = Limits(options.block_bytes, options.block_rows, options.max_line_bytes)
-    blocks = (document_blocks if document else line_blocks)(stream.read, limits)
+    blocks = (document_blocks if document else line_blocks)(stream.readinto, limits)
     try:
-        for block in blocks:
+        for block in ahead(blocks):
             yield read_block(block, chosen, options, stream.position())
     except Unfinished as error:
         what = "is longer than the limit" if error.too_long else "is cut off"
         remedy = "write one record a line" if error.too_long else "copy the file again when it is complete"
-        raise InputError(stream.name, f"record {error.record} {what}", f"{remedy}; nothing of it was kept") from None
+        raise InputError(
+            stream.name, f"record {error.record} {what}", f"{remedy}; nothing of it was kept"
+        ) from None
+
+
+def ahead(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Yield `blocks`, of which the next one is read and unpacked on another thread meanwhile."""
+    with ThreadPoolExecutor(1, "stillwatch-read") as pool:
+        coming = pool.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = pool.submit(next, blocks, None)
+            yield block
 
 
 def read_block(block: Block, chosen: LineFormat, options: IngestOptions, position: int) -> Piece:
     """Decode the lines of `block`: all at once if all are good, else one by one."""
-    too_long = Refusal(f"the line is longer than {options.max_line_bytes} bytes", "split it or raise the limit")
+    too_long = Refusal(
+        f"the line is longer than {options.max_line_bytes} bytes", "split it or raise the limit"
+    )
     rejected = [(number, too_long) for number in block.too_long]
     records, lines, bad = _decode_all(block, chosen) or _decode_each(block, chosen)
     rejected += bad
@@ -182,7 +205,7 @@ def _decode_all(block: Block, chosen: LineFormat) -> Decoded | None:
 def _decode_each(block: Block, chosen: LineFormat) -> Decoded:
     decode = chosen.decoder.decode
     records, lines, bad = [], [], []
-    for number, line in enumerate(block.data.split(b"\n"), block.first):
+    for number, line in enumerate(bytes(block.data).split(b"\n"), block.first):
         if line and not line.isspace():
             try:
                 records.append(decode(line))
@@ -215,11 +238,15 @@ def _rescue(line: bytes, chosen: LineFormat) -> tuple[list[Any], list[Refusal]]:
 def _explain(line: bytes, error: BaseException, chosen: LineFormat) -> Refusal:
     """Say what is wrong with a line, and whether it is one of another format."""
     if b"\0" in line:
-        return Refusal("the line holds NUL bytes", "look for a crash of the log writer or a full disk at that time")
+        return Refusal(
+            "the line holds NUL bytes", "look for a crash of the log writer or a full disk at that time"
+        )
     sample = _plain(line)
     likely = recognise(sample)
     if likely is not None and likely is not chosen and resemblance(chosen, sample) < SURE:
-        return Refusal(f"a line of {likely.title} in a file of {chosen.title}", "put each format into files of its own")
+        return Refusal(
+            f"a line of {likely.title} in a file of {chosen.title}", "put each format into files of its own"
+        )
     return refusal_of(error)
 
 
@@ -227,7 +254,9 @@ def _flatten(records: list[Any], lines: list[int] | range) -> tuple[list[Any], P
     """Take arrays apart; items of an array are numbered from 1."""
     if list not in set(map(type, records)):
         return records, Places(np.asarray(lines, np.int64), np.zeros(len(records), np.int64))
-    flat, numbers, items = [], [], []
+    flat: list[Any] = []
+    numbers: list[int] = []
+    items: list[int] = []
     for record, line in zip(records, lines, strict=True):
         inside = record if type(record) is list else [record]
         flat += inside

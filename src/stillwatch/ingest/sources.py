@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from stillwatch.ingest.blocks import Read
 from stillwatch.model.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -84,21 +86,21 @@ class Stream:
         """Read from `plain`, which unpacks `raw`."""
         self.name = str(path)
         self._raw, self._plain, self._packing = raw, plain, packing
-        self.head = b""
-        self.head = self.read(1 << 16).removeprefix(_BOM)
+        self._pending = b""
+        first = bytearray(1 << 16)
+        self.head = bytes(first[: self.readinto(memoryview(first))]).removeprefix(_BOM)
         self._pending = self.head
 
-    def read(self, size: int) -> bytes:
-        """Return up to `size` bytes, and none at the end.
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill `buffer` as far as there are bytes, and return how many there were; none at the end.
 
         Raises:
             InputError: The compressed data are damaged or cut off.
         """
-        if self.head and self._pending:
-            start, self._pending = self._pending[:size], self._pending[size:]
-            return start if len(start) == size else start + self.read(size - len(start))
+        size = min(len(self._pending), len(buffer))
+        buffer[:size], self._pending = self._pending[:size], self._pending[size:]
         try:
-            return bytes(self._plain.read(size))
+            return size + int(self._plain.readinto(buffer[size:])) if size < len(buffer) else size
         except OSError:
             raise InputError(
                 self.name,
@@ -145,4 +147,4 @@ def require_text(name: str, head: bytes) -> None:
         raise InputError(name, f"it looks like {kind}, not JSON logs", "export the logs as NDJSON or Parquet")
 
 
-__all__ = ["PARQUET", "Read", "Stream", "digest_of", "find_files", "open_stream", "require_text", "unreadable"]
+__all__ = ["PARQUET", "Stream", "digest_of", "find_files", "open_stream", "require_text", "unreadable"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stillwatch.ingest.formats.anthropic import Anthropic
 from stillwatch.ingest.formats.canonical import Ndjson
@@ -13,6 +12,9 @@ from stillwatch.ingest.formats.litellm import LiteLLM
 from stillwatch.ingest.formats.openai import OpenAI
 from stillwatch.ingest.formats.otlp import Otlp
 from stillwatch.ingest.formats.parquet import Parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 LINE_FORMATS: tuple[LineFormat, ...] = (LiteLLM(), Otlp(), OpenAI(), Anthropic(), Envoy(), Ndjson())
 """All formats of JSON records, the most specific first."""
@@ -47,4 +49,13 @@ def resemblance(each: LineFormat, records: Sequence[Mapping[str, Any]]) -> float
     return sum(each.resembles(record) for record in records) / len(records)
 
 
-__all__ = ["FORMAT_NAMES", "LINE_FORMATS", "PARQUET", "LineFormat", "TableFormat", "line_format", "recognise", "resemblance"]
+__all__ = [
+    "FORMAT_NAMES",
+    "LINE_FORMATS",
+    "PARQUET",
+    "LineFormat",
+    "TableFormat",
+    "line_format",
+    "recognise",
+    "resemblance",
+]

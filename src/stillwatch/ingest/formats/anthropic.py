@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,6 +20,9 @@ from stillwatch.ingest.formats.pairs import (
     pair_of,
     request_body,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 class Caller(msgspec.Struct, gc=False):
@@ -100,16 +102,8 @@ class Anthropic:
     account_sources = "account_id, user_id or customer_id beside the request, or a key in its headers"
     decoder = line_decoder(Envelope)
     examples = (
-        b'{"ts":1767225600500,"account_id":"acct-1","ip":"2001:db8::1","request":{"model":"claude-x","max_tokens":64,'
-        b'"system":"Be brief.","messages":[{"role":"user","content":"Name a river."}],"metadata":{"user_id":"u-9"}},'
-        b'"response":{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"thinking","thinking":"...",'
-        b'"signature":"c2lnbmF0dXJl"},{"type":"text","text":"Main"}],"stop_reason":"end_turn",'
-        b'"usage":{"input_tokens":12,"output_tokens":4,"cache_read_input_tokens":3}}}',
-        b'{"time":"2026-01-01T01:00:00+01:00","headers":[["x-api-key","secret"],["anthropic-version","2023-06-01"]],'
-        b'"request":"{\\"model\\":\\"claude-x\\",\\"max_tokens\\":9,\\"messages\\":[{\\"role\\":\\"user\\",\\"content\\":\\"Hi\\"}]}",'
-        b'"response":"event: message_start\\ndata: {\\"type\\":\\"message_start\\",\\"message\\":{\\"id\\":\\"msg_2\\",'
-        b'\\"type\\":\\"message\\",\\"usage\\":{\\"input_tokens\\":3}}}\\n\\ndata: {\\"type\\":\\"message_delta\\",\\"delta\\":'
-        b'{\\"stop_reason\\":\\"refusal\\",\\"stop_details\\":{\\"category\\":\\"cyber\\"}},\\"usage\\":{\\"output_tokens\\":1}}\\n"}',
+        b'{"ts":1767225600500,"account_id":"acct-1","ip":"2001:db8::1","request":{"model":"claude-x","max_tokens":64,"system":"Be brief.","messages":[{"role":"user","content":"Name a river."}],"metadata":{"user_id":"u-9"}},"response":{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"thinking","thinking":"...","signature":"c2lnbmF0dXJl"},{"type":"text","text":"Main"}],"stop_reason":"end_turn","usage":{"input_tokens":12,"output_tokens":4,"cache_read_input_tokens":3}}}',
+        b'{"time":"2026-01-01T01:00:00+01:00","headers":[["x-api-key","secret"],["anthropic-version","2023-06-01"]],"request":"{\\"model\\":\\"claude-x\\",\\"max_tokens\\":9,\\"messages\\":[{\\"role\\":\\"user\\",\\"content\\":\\"Hi\\"}]}","response":"event: message_start\\ndata: {\\"type\\":\\"message_start\\",\\"message\\":{\\"id\\":\\"msg_2\\",\\"type\\":\\"message\\",\\"usage\\":{\\"input_tokens\\":3}}}\\n\\ndata: {\\"type\\":\\"message_delta\\",\\"delta\\":{\\"stop_reason\\":\\"refusal\\",\\"stop_details\\":{\\"category\\":\\"cyber\\"}},\\"usage\\":{\\"output_tokens\\":1}}\\n"}',
     )
 
     def resembles(self, record: Mapping[str, Any]) -> float:
@@ -197,5 +191,7 @@ def _tokens(usage: Usage) -> dict[str, Any]:
         "input_tokens": sum(told) if told else None,
         "output_tokens": usage.output_tokens,
         "cached_tokens": usage.cache_read_input_tokens,
-        "reasoning_tokens": details.thinking_tokens if details.reasoning_tokens is None else details.reasoning_tokens,
+        "reasoning_tokens": details.thinking_tokens
+        if details.reasoning_tokens is None
+        else details.reasoning_tokens,
     }

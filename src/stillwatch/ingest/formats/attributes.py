@@ -11,7 +11,15 @@ from typing import Any
 
 import msgspec
 
-from stillwatch.ingest.conversation import NO_TEXT, NO_TOOLS, Conversation, Tools, converse, read_tools, type_messages
+from stillwatch.ingest.conversation import (
+    NO_TEXT,
+    NO_TOOLS,
+    Conversation,
+    Tools,
+    converse,
+    read_tools,
+    type_messages,
+)
 from stillwatch.ingest.draft import Reading, row_of
 
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -56,7 +64,13 @@ _OLD_EVENTS = {
     "gen_ai.assistant.message": "assistant",
     "gen_ai.tool.message": "tool",
 }
-_MESSAGES = ("gen_ai.input.messages", "gen_ai.prompt", "langfuse.observation.input", "llm.prompts", "input.value")
+_MESSAGES = (
+    "gen_ai.input.messages",
+    "gen_ai.prompt",
+    "langfuse.observation.input",
+    "llm.prompts",
+    "input.value",
+)
 _DECODER = msgspec.json.Decoder(type_messages, strict=False)
 
 
@@ -86,7 +100,8 @@ def read_call(call: Call, account_fields: tuple[str, ...]) -> Reading | None:
     if not is_exchange(told):
         return None
     conversation, kit = _conversation(call), _tools(told)
-    values = _parameters(told) | {column: _first(told, names) for column, names in _NAMES.items() if _first(told, names) is not None}
+    named = {column: _first(told, names) for column, names in _NAMES.items()}
+    values = _parameters(told) | {column: value for column, value in named.items() if value is not None}
     values["account_id"] = _first(told, account_fields) or values.get("account_id")
     values["exchange_id"] = call.identity or told.get("gen_ai.response.id")
     values["ts"] = "missing" if call.nanoseconds is None else call.nanoseconds
@@ -146,7 +161,9 @@ def _conversation(call: Call) -> Conversation:
     for prefix, unwrap in (("llm.input_messages.", "message"), ("gen_ai.prompt.", None)):
         numbered = _numbered(told, prefix)
         if numbered:
-            return converse(_decode([_message(each.get(unwrap, {}) if unwrap else each) for each in numbered]), system)
+            return converse(
+                _decode([_message(each.get(unwrap, {}) if unwrap else each) for each in numbered]), system
+            )
     events = [_from_event(*event) for event in call.events]
     stated = [message for message in events if message is not None]
     if stated:
@@ -165,7 +182,8 @@ def _decode(given: Any) -> type_messages:
         value = value["messages"]
     if isinstance(value, str | int | float | bool) or value is None:
         return given if isinstance(given, str) else None
-    return _DECODER.decode(msgspec.json.encode(value))
+    messages: type_messages = _DECODER.decode(msgspec.json.encode(value))
+    return messages
 
 
 def _system(given: Any) -> str | None:

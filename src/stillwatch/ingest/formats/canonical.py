@@ -32,11 +32,8 @@ class Ndjson:
     account_sources = "account_id"
     decoder = line_decoder(dict[str, Any])
     examples = (
-        b'{"exchange_id":"e-1","ts":"2026-01-01T00:00:00Z","account_id":"acct-1","model":"gpt-x","ip":"192.0.2.1",'
-        b'"input_tokens":12,"output_tokens":40,"temperature":0.7,"system":"Be brief.","prompt":"Name a river.","region":"eu-1"}',
-        b'{"exchange_id":"e-2","ts":1767225600,"account_id":"acct-2","messages":[{"role":"user","content":"Name a lake."},'
-        b'{"role":"assistant","content":"Como"},{"role":"user","content":"Another."}],'
-        b'"tools":[{"type":"function","function":{"name":"look","parameters":{}}}]}',
+        b'{"exchange_id":"e-1","ts":"2026-01-01T00:00:00Z","account_id":"acct-1","model":"gpt-x","ip":"192.0.2.1","input_tokens":12,"output_tokens":40,"temperature":0.7,"system":"Be brief.","prompt":"Name a river.","region":"eu-1"}',
+        b'{"exchange_id":"e-2","ts":1767225600,"account_id":"acct-2","messages":[{"role":"user","content":"Name a lake."},{"role":"assistant","content":"Como"},{"role":"user","content":"Another."}],"tools":[{"type":"function","function":{"name":"look","parameters":{}}}]}',
     )
 
     def resembles(self, record: Mapping[str, Any]) -> float:
@@ -44,7 +41,9 @@ class Ndjson:
         needed = sum(name in record for name in ("exchange_id", "ts", "account_id")) / 3
         return 0.0 if "request" in record or "response" in record else needed
 
-    def draft(self, records: Sequence[dict[str, Any]], places: Places, account_fields: tuple[str, ...]) -> Draft:
+    def draft(
+        self, records: Sequence[dict[str, Any]], places: Places, account_fields: tuple[str, ...]
+    ) -> Draft:
         """See `LineFormat`."""
         readings, refused = read_each(records, partial(_read, account_fields=account_fields), NOTHING)
         return draft_of(readings, places, refused)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -23,10 +24,20 @@ CLIENT_HEADERS = {
 
 # These come and go from one request of a client to the next, or are put in on the way.
 _PASSING = frozenset(
-    {"content-length", "x-forwarded-for", "x-real-ip", "x-request-id", "traceparent", "tracestate", "cookie", "via"}
+    {
+        "content-length",
+        "x-forwarded-for",
+        "x-real-ip",
+        "x-request-id",
+        "traceparent",
+        "tracestate",
+        "cookie",
+        "via",
+    }
 )
 
 
+@lru_cache(maxsize=4096)
 def stainless(*told: str | None) -> str:
     """Return the client fingerprint made of what the client tells of itself."""
     return "sdk:" + "/".join(part or "" for part in told)
@@ -47,7 +58,7 @@ def client_fingerprint(headers: Mapping[str, str]) -> str | None:
 def lower_headers(headers: Any) -> dict[str, str]:
     """Return headers, given as an object or a list of pairs, with names in lower case."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers if isinstance(headers, list) else ()
-    named = [pair for pair in pairs if isinstance(pair, (tuple, list)) and len(pair) == 2]  # noqa: PLR2004
+    named = [pair for pair in pairs if isinstance(pair, (tuple, list)) and len(pair) == 2]
     return {str(name).lower(): _first(value) for name, value in named if value is not None}
 
 

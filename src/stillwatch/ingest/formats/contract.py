@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
-import pyarrow as pa
 
-from stillwatch.ingest.draft import Draft, Places
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from stillwatch.ingest.draft import Draft, Places
 
 T = TypeVar("T")
 
 
 def line_decoder(record: type[T]) -> msgspec.json.Decoder[T | list[T]]:
     """Return a decoder of lines that hold one `record` or an array of them; numbers may stand in strings."""
-    return msgspec.json.Decoder(record | list[record], strict=False)  # type: ignore[valid-type, operator]
+    return msgspec.json.Decoder(record | list[record], strict=False)  # type: ignore[valid-type]
 
 
 class LineFormat(Protocol):
@@ -31,15 +34,15 @@ class LineFormat(Protocol):
     """
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str: ...
     @property
-    def title(self) -> str: ...  # noqa: D102
+    def title(self) -> str: ...
     @property
-    def account_sources(self) -> str: ...  # noqa: D102
+    def account_sources(self) -> str: ...
     @property
-    def examples(self) -> tuple[bytes, ...]: ...  # noqa: D102
+    def examples(self) -> tuple[bytes, ...]: ...
     @property
-    def decoder(self) -> msgspec.json.Decoder[Any]: ...  # noqa: D102
+    def decoder(self) -> msgspec.json.Decoder[Any]: ...
 
     def resembles(self, record: Mapping[str, Any]) -> float:
         """Return how sure it is, from 0 to 1, that `record` (decoded JSON) is of this format."""
@@ -58,11 +61,11 @@ class TableFormat(Protocol):
     """A log format that is columns already."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str: ...
     @property
-    def title(self) -> str: ...  # noqa: D102
+    def title(self) -> str: ...
     @property
-    def account_sources(self) -> str: ...  # noqa: D102
+    def account_sources(self) -> str: ...
 
     def batches(self, path: Path, rows: int) -> Iterator[pa.RecordBatch]:
         """Yield the file's content in batches of at most `rows` rows.

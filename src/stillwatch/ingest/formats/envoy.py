@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stillwatch.ingest.draft import NOTHING, Draft, Places, Reading, draft_of, read_each, row_of
 from stillwatch.ingest.formats.client import JA4_HEADERS, address
 from stillwatch.ingest.formats.contract import line_decoder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 _NAMES = {
     "ts": ("start_time", "timestamp", "@timestamp", "time"),
@@ -43,11 +45,7 @@ class Envoy:
     account_sources = "x-account-id, account_id, user.id or x-user-id"
     decoder = line_decoder(dict[str, Any])
     examples = (
-        b'{"start_time":"2026-01-01T00:00:00.123Z","method":"POST","x-envoy-origin-path":"/v1/chat/completions",'
-        b'"response_code":200,"duration":812,"bytes_sent":943,"user-agent":"OpenAI/Python 2.54.0",'
-        b'"x-request-id":"6f1d","x-forwarded-for":"192.0.2.9, 10.0.0.1","x-account-id":"acct-1",'
-        b'"gen_ai.request.model":"gpt-x","gen_ai.provider.name":"openai","gen_ai.usage.input_tokens":9,'
-        b'"gen_ai.usage.output_tokens":"4","response_flags":"-"}',
+        b'{"start_time":"2026-01-01T00:00:00.123Z","method":"POST","x-envoy-origin-path":"/v1/chat/completions","response_code":200,"duration":812,"bytes_sent":943,"user-agent":"OpenAI/Python 2.54.0","x-request-id":"6f1d","x-forwarded-for":"192.0.2.9, 10.0.0.1","x-account-id":"acct-1","gen_ai.request.model":"gpt-x","gen_ai.provider.name":"openai","gen_ai.usage.input_tokens":9,"gen_ai.usage.output_tokens":"4","response_flags":"-"}',
     )
 
     def resembles(self, record: Mapping[str, Any]) -> float:
@@ -55,7 +53,9 @@ class Envoy:
         found = sum(sign in record for sign in _SIGNS) + any(name.startswith("gen_ai.") for name in record)
         return min(found / 5, 1.0) if "messages" not in record and "request" not in record else 0.0
 
-    def draft(self, records: Sequence[dict[str, Any]], places: Places, account_fields: tuple[str, ...]) -> Draft:
+    def draft(
+        self, records: Sequence[dict[str, Any]], places: Places, account_fields: tuple[str, ...]
+    ) -> Draft:
         """See `LineFormat`."""
         readings, refused = read_each(records, partial(_read, account_fields=account_fields), NOTHING)
         return draft_of(readings, places, refused)

@@ -6,13 +6,24 @@ great amounts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from stillwatch.ingest.conversation import NO_TEXT, NO_TOOLS, Conversation, Part, Thought, Tools, converse, flat, tools, type_messages
+from stillwatch.ingest.conversation import (
+    NO_TEXT,
+    NO_TOOLS,
+    Conversation,
+    Part,
+    Thought,
+    Tools,
+    converse,
+    flat,
+    tools,
+    type_messages,
+)
 from stillwatch.ingest.draft import (
     Amount,
     Count,
@@ -29,6 +40,9 @@ from stillwatch.ingest.draft import (
 from stillwatch.ingest.formats.client import CLIENT_HEADERS, stainless
 from stillwatch.ingest.formats.contract import line_decoder
 from stillwatch.ingest.moments import Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 class Headers(msgspec.Struct, gc=False, rename=CLIENT_HEADERS):
@@ -102,7 +116,7 @@ class Answer(msgspec.Struct, gc=False):
     """What is read of an answer's message; never its words."""
 
     thinking_blocks: list[Thought] | None = None
-    refusal: msgspec.Raw | None = None
+    refusal: str | None = None
 
 
 class Choice(msgspec.Struct, gc=False):
@@ -136,7 +150,7 @@ class ErrorInformation(msgspec.Struct, gc=False):
 class Payload(msgspec.Struct, gc=False):
     """The fields of a StandardLoggingPayload that are read."""
 
-    startTime: Moment  # noqa: N815 - LiteLLM's name
+    startTime: Moment
     id: str | None = None
     litellm_call_id: str | None = None
     session_id: str | None = None
@@ -175,17 +189,8 @@ class LiteLLM:
     account_sources = "metadata.user_api_key_user_id, .user_api_key_team_id or .user_api_key_hash"
     decoder = line_decoder(Payload)
     examples = (
-        b'{"id":"chatcmpl-1","litellm_call_id":"c-1","call_type":"acompletion","stream":false,"status":"success",'
-        b'"startTime":1767225600.25,"endTime":1767225601.5,"response_time":1.25,"model":"openai/gpt","model_group":"gpt",'
-        b'"custom_llm_provider":"openai","response_cost":0.002,"prompt_tokens":11,"completion_tokens":5,'
-        b'"metadata":{"user_api_key_user_id":"alice","user_api_key_team_id":"red","user_api_key_hash":"88dc28d0",'
-        b'"requester_ip_address":"192.0.2.7","user_agent":"OpenAI/Python 2.54.0"},'
-        b'"model_parameters":{"temperature":0.2,"max_tokens":64},"end_user":"",'
-        b'"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Name a river."}],'
-        b'"response":{"choices":[{"finish_reason":"stop","message":{"role":"assistant","content":"Rhine"}}]}}',
-        b'[{"id":"f-1","call_type":"acompletion","status":"failure","startTime":1767225602.0,"endTime":1767225602.1,'
-        b'"model":"gpt","metadata":{"user_api_key_hash":"88dc28d0"},"model_parameters":{},"response_cost":0,'
-        b'"custom_llm_provider":null,"messages":"Name a lake.","error_information":{"error_code":"429"}}]',
+        b'{"id":"chatcmpl-1","litellm_call_id":"c-1","call_type":"acompletion","stream":false,"status":"success","startTime":1767225600.25,"endTime":1767225601.5,"response_time":1.25,"model":"openai/gpt","model_group":"gpt","custom_llm_provider":"openai","response_cost":0.002,"prompt_tokens":11,"completion_tokens":5,"metadata":{"user_api_key_user_id":"alice","user_api_key_team_id":"red","user_api_key_hash":"88dc28d0","requester_ip_address":"192.0.2.7","user_agent":"OpenAI/Python 2.54.0"},"model_parameters":{"temperature":0.2,"max_tokens":64},"end_user":"","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Name a river."}],"response":{"choices":[{"finish_reason":"stop","message":{"role":"assistant","content":"Rhine"}}]}}',
+        b'[{"id":"f-1","call_type":"acompletion","status":"failure","startTime":1767225602.0,"endTime":1767225602.1,"model":"gpt","metadata":{"user_api_key_hash":"88dc28d0"},"model_parameters":{},"response_cost":0,"custom_llm_provider":null,"messages":"Name a lake.","error_information":{"error_code":"429"}}]',
     )
 
     def resembles(self, record: Mapping[str, Any]) -> float:
@@ -193,7 +198,7 @@ class LiteLLM:
         found = sum(sign in record for sign in _SIGNS)
         return min(found / 6, 1.0) if "startTime" in record else 0.0
 
-    def draft(self, records: Sequence[Payload], places: Places, account_fields: tuple[str, ...]) -> Draft:  # noqa: ARG002
+    def draft(self, records: Sequence[Payload], places: Places, account_fields: tuple[str, ...]) -> Draft:
         """See `LineFormat`."""
         metas = [record.metadata or _NO_METADATA for record in records]
         params = [record.model_parameters or _NO_PARAMETERS for record in records]
@@ -207,14 +212,16 @@ class LiteLLM:
             places=places,
             columns=columns,
             text=text_batch(conversations, [kit.definitions for kit in kits]),
-            reasoning=reasoning_column(conversations, [_answer_reasoning(record) for record in records]),
+            reasoning=reasoning_column(conversations, _answer_reasoning(records)),
             refused=refused_kits | refused,
             skipped=frozenset(_without_account(records, columns["account_id"])),
         )
 
 
 def _identity(records: Sequence[Payload], metas: Sequence[Metadata]) -> dict[str, pa.Array]:
-    accounts = [m.user_api_key_user_id or m.user_api_key_team_id or m.user_api_key_hash or None for m in metas]
+    accounts = [
+        m.user_api_key_user_id or m.user_api_key_team_id or m.user_api_key_hash or None for m in metas
+    ]
     pairs = list(zip(records, metas, strict=True))
     values: dict[str, list[Any]] = {
         "exchange_id": [_exchange_id(record) for record in records],
@@ -244,11 +251,13 @@ def _request(records: Sequence[Payload], params: Sequence[Parameters]) -> dict[s
         "stream": [p.stream if r.stream is None else r.stream for r, p in zip(records, params, strict=True)],
         "input_tokens": [record.prompt_tokens for record in records],
         "output_tokens": [record.completion_tokens for record in records],
-        "latency_ms": [None if r.response_time is None else r.response_time * 1e3 for r in records],
+        "latency_ms": [record.response_time for record in records],
         "cost": [record.response_cost for record in records],
-        "currency": [None if record.response_cost is None else "USD" for record in records],
     }
-    return {name: column(name, items) for name, items in values.items()}
+    columns = {name: column(name, items) for name, items in values.items()}
+    columns["latency_ms"] = pc.multiply(columns["latency_ms"], 1e3)
+    columns["currency"] = pc.if_else(columns["cost"].is_valid(), "USD", pa.scalar(None, pa.string()))
+    return columns
 
 
 def _outcome(records: Sequence[Payload], metas: Sequence[Metadata]) -> dict[str, pa.Array]:
@@ -278,8 +287,10 @@ def _client(headers: Headers | None) -> str | None:
         return None
     if headers.ja4 or headers.x_ja4:
         return f"ja4:{headers.ja4 or headers.x_ja4}"
+    if not headers.lang:
+        return None
     h = headers
-    return stainless(h.lang, h.version, h.os, h.arch, h.runtime, h.runtime_version) if h.lang else None
+    return stainless(h.lang, h.version, h.os, h.arch, h.runtime, h.runtime_version)
 
 
 def _conversation(record: Payload) -> Conversation:
@@ -294,11 +305,16 @@ def _tools(parameters: Parameters) -> Tools:
     return tools(bytes(parameters.tools) or bytes(parameters.functions))
 
 
-def _answer_reasoning(record: Payload) -> tuple[str, ...]:
-    if type(record.response) is not Response or not record.response.choices:
-        return ()
-    answers = [choice.message for choice in record.response.choices if choice.message is not None]
-    blocks = [block for answer in answers for block in answer.thinking_blocks or ()]
+def _answer_reasoning(records: Sequence[Payload]) -> list[tuple[str, ...]]:
+    answers = [r.response.choices or () if type(r.response) is Response else () for r in records]
+    if not any(c.message is not None and c.message.thinking_blocks for choices in answers for c in choices):
+        return [()] * len(records)
+    return [_signatures(choices) for choices in answers]
+
+
+def _signatures(choices: Sequence[Choice]) -> tuple[str, ...]:
+    messages = [choice.message for choice in choices if choice.message is not None]
+    blocks = [block for message in messages for block in message.thinking_blocks or ()]
     return tuple(block.signature for block in blocks if block.signature)
 
 
@@ -307,9 +323,7 @@ def _refusal(finish: str | None, answer: Response, first: Choice) -> str | None:
         return (answer.stop_details.category if answer.stop_details else None) or "unspecified"
     if finish == "content_filter":
         return "content_filter"
-    message = first.message
-    declined = message is not None and message.refusal is not None and bytes(message.refusal) != b"null"
-    return "unspecified" if declined else None
+    return "unspecified" if first.message is not None and first.message.refusal is not None else None
 
 
 def _status(record: Payload) -> int | None:
@@ -317,7 +331,7 @@ def _status(record: Payload) -> int | None:
     if record.status is None:
         return None
     code = str(record.error_information.error_code or "") if record.error_information else ""
-    return int(code) if code.isascii() and code.isdigit() and 400 <= int(code) < 600 else 500  # noqa: PLR2004
+    return int(code) if code.isascii() and code.isdigit() and 400 <= int(code) < 600 else 500
 
 
 def _reasoning_tokens(usage: Usage) -> int | None:
@@ -335,7 +349,11 @@ def _without_account(records: Sequence[Payload], accounts: pa.Array) -> list[int
     if not accounts.null_count:
         return []
     missing = accounts.is_null().to_pylist()
-    return [i for i, (lacks, record) in enumerate(zip(missing, records, strict=True)) if lacks and record.status == "failure"]
+    return [
+        i
+        for i, (lacks, record) in enumerate(zip(missing, records, strict=True))
+        if lacks and record.status == "failure"
+    ]
 
 
 __all__ = ["LiteLLM", "Payload"]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,6 +21,9 @@ from stillwatch.ingest.formats.pairs import (
     request_body,
 )
 from stillwatch.ingest.moments import Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 class Session(msgspec.Struct, gc=False):
@@ -134,15 +136,8 @@ class OpenAI:
     account_sources = "account_id, user_id or customer_id beside the request, or a key in its headers"
     decoder = line_decoder(Envelope)
     examples = (
-        b'{"ts":1767225600.5,"account_id":"acct-1","ip":"192.0.2.1","headers":{"User-Agent":"curl/8"},"latency_ms":900,'
-        b'"request":{"model":"gpt-x","messages":[{"role":"user","content":"Name a river."}],"temperature":0},'
-        b'"response":{"id":"chatcmpl-7","object":"chat.completion","created":1767225600,"choices":[{"index":0,'
-        b'"finish_reason":"stop","message":{"role":"assistant","content":"Elbe"}}],"usage":{"prompt_tokens":9,"completion_tokens":2}}}',
-        b'{"timestamp":"2026-01-01T00:00:00Z","user_id":"u-2","path":"/v1/responses","status_code":200,'
-        b'"request":{"model":"gpt-x","instructions":"Be brief.","input":[{"role":"user","content":[{"type":"input_text",'
-        b'"text":"Name a lake."}]}],"max_output_tokens":50},"response":{"id":"resp_1","object":"response","status":"completed",'
-        b'"output":[{"type":"reasoning","id":"rs_1"},{"type":"message","content":[{"type":"output_text","text":"Como"}]}],'
-        b'"usage":{"input_tokens":12,"output_tokens":3,"output_tokens_details":{"reasoning_tokens":1}}}}',
+        b'{"ts":1767225600.5,"account_id":"acct-1","ip":"192.0.2.1","headers":{"User-Agent":"curl/8"},"latency_ms":900,"request":{"model":"gpt-x","messages":[{"role":"user","content":"Name a river."}],"temperature":0},"response":{"id":"chatcmpl-7","object":"chat.completion","created":1767225600,"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"Elbe"}}],"usage":{"prompt_tokens":9,"completion_tokens":2}}}',
+        b'{"timestamp":"2026-01-01T00:00:00Z","user_id":"u-2","path":"/v1/responses","status_code":200,"request":{"model":"gpt-x","instructions":"Be brief.","input":[{"role":"user","content":[{"type":"input_text","text":"Name a lake."}]}],"max_output_tokens":50},"response":{"id":"resp_1","object":"response","status":"completed","output":[{"type":"reasoning","id":"rs_1"},{"type":"message","content":[{"type":"output_text","text":"Como"}]}],"usage":{"input_tokens":12,"output_tokens":3,"output_tokens_details":{"reasoning_tokens":1}}}}',
     )
 
     def resembles(self, record: Mapping[str, Any]) -> float:

@@ -6,9 +6,8 @@ JSON mapping; which attribute is read for what stands in `attributes.py` and `do
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -16,6 +15,9 @@ import numpy as np
 from stillwatch.ingest.draft import NOTHING, Draft, Places, Reading, draft_of, read_each
 from stillwatch.ingest.formats.attributes import Call, read_call
 from stillwatch.ingest.formats.contract import line_decoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class ArrayValue(msgspec.Struct, gc=False):
@@ -33,12 +35,12 @@ class KeyValueList(msgspec.Struct, gc=False):
 class AnyValue(msgspec.Struct, gc=False):
     """A value of any kind; exactly one field is set."""
 
-    stringValue: str | None = None  # noqa: N815 - names of the protocol
-    intValue: int | None = None  # noqa: N815
-    doubleValue: float | None = None  # noqa: N815
-    boolValue: bool | None = None  # noqa: N815
-    arrayValue: ArrayValue | None = None  # noqa: N815
-    kvlistValue: KeyValueList | None = None  # noqa: N815
+    stringValue: str | None = None
+    intValue: int | None = None
+    doubleValue: float | None = None
+    boolValue: bool | None = None
+    arrayValue: ArrayValue | None = None
+    kvlistValue: KeyValueList | None = None
 
     def plain(self) -> Any:
         """Return the value as Python has it."""
@@ -79,10 +81,10 @@ class Status(msgspec.Struct, gc=False):
 class Span(msgspec.Struct, gc=False):
     """One span."""
 
-    traceId: str = ""  # noqa: N815
-    spanId: str = ""  # noqa: N815
-    startTimeUnixNano: int | None = None  # noqa: N815
-    endTimeUnixNano: int | None = None  # noqa: N815
+    traceId: str = ""
+    spanId: str = ""
+    startTimeUnixNano: int | None = None
+    endTimeUnixNano: int | None = None
     attributes: list[Attribute] | None = None
     events: list[Event] | None = None
     status: Status | None = None
@@ -91,11 +93,11 @@ class Span(msgspec.Struct, gc=False):
 class LogRecord(msgspec.Struct, gc=False):
     """One log record."""
 
-    traceId: str = ""  # noqa: N815
-    spanId: str = ""  # noqa: N815
-    timeUnixNano: int | None = None  # noqa: N815
-    observedTimeUnixNano: int | None = None  # noqa: N815
-    eventName: str | None = None  # noqa: N815
+    traceId: str = ""
+    spanId: str = ""
+    timeUnixNano: int | None = None
+    observedTimeUnixNano: int | None = None
+    eventName: str | None = None
     attributes: list[Attribute] | None = None
     body: AnyValue | None = None
 
@@ -116,27 +118,27 @@ class ResourceSpans(msgspec.Struct, gc=False):
     """Spans of one sender."""
 
     resource: Resource | None = None
-    scopeSpans: list[ScopeSpans] | None = None  # noqa: N815
+    scopeSpans: list[ScopeSpans] | None = None
 
 
 class ScopeLogs(msgspec.Struct, gc=False):
     """Log records of one instrumentation."""
 
-    logRecords: list[LogRecord] | None = None  # noqa: N815
+    logRecords: list[LogRecord] | None = None
 
 
 class ResourceLogs(msgspec.Struct, gc=False):
     """Log records of one sender."""
 
     resource: Resource | None = None
-    scopeLogs: list[ScopeLogs] | None = None  # noqa: N815
+    scopeLogs: list[ScopeLogs] | None = None
 
 
 class Export(msgspec.Struct, gc=False):
     """One export request: what the file exporter of the collector writes as one line."""
 
-    resourceSpans: list[ResourceSpans] | None = None  # noqa: N815
-    resourceLogs: list[ResourceLogs] | None = None  # noqa: N815
+    resourceSpans: list[ResourceSpans] | None = None
+    resourceLogs: list[ResourceLogs] | None = None
 
 
 _OPERATION_DETAILS = "gen_ai.client.inference.operation.details"
@@ -154,22 +156,9 @@ class Otlp:
     account_sources = "user.id, enduser.id, enduser.pseudo.id or langfuse.user.id"
     decoder = line_decoder(Export)
     examples = (
-        b'{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"gw"}}]},"scopeSpans":'
-        b'[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"chat gpt-x",'
-        b'"startTimeUnixNano":"1767225600000000000","endTimeUnixNano":"1767225601500000000","attributes":['
-        b'{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"gen_ai.request.model","value":{"stringValue":"gpt-x"}},'
-        b'{"key":"user.id","value":{"stringValue":"acct-1"}},{"key":"gen_ai.usage.input_tokens","value":{"intValue":"9"}},'
-        b'{"key":"gen_ai.response.finish_reasons","value":{"arrayValue":{"values":[{"stringValue":"stop"}]}}},'
-        b'{"key":"gen_ai.input.messages","value":{"stringValue":"[{\\"role\\":\\"user\\",\\"parts\\":[{\\"type\\":\\"text\\",'
-        b'\\"content\\":\\"Name a river.\\"}]}]"}}]}]}]}]}',
-        b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"aa","spanId":"bb","startTimeUnixNano":1767225600000000000,'
-        b'"attributes":[{"key":"openinference.span.kind","value":{"stringValue":"LLM"}},{"key":"user.id","value":{"stringValue":"a"}},'
-        b'{"key":"llm.model_name","value":{"stringValue":"gpt-x"}},{"key":"llm.token_count.prompt","value":{"intValue":4}},'
-        b'{"key":"llm.input_messages.0.message.role","value":{"stringValue":"user"}},'
-        b'{"key":"llm.input_messages.0.message.content","value":{"stringValue":"Name a lake."}}]}]}]}]}',
-        b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"1767225600000000000","traceId":"cc","spanId":"dd",'
-        b'"eventName":"gen_ai.client.inference.operation.details","attributes":[{"key":"enduser.id","value":{"stringValue":"a"}},'
-        b'{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}}]}]}]}]}',
+        b'{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"gw"}}]},"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"chat gpt-x","startTimeUnixNano":"1767225600000000000","endTimeUnixNano":"1767225601500000000","attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"gen_ai.request.model","value":{"stringValue":"gpt-x"}},{"key":"user.id","value":{"stringValue":"acct-1"}},{"key":"gen_ai.usage.input_tokens","value":{"intValue":"9"}},{"key":"gen_ai.response.finish_reasons","value":{"arrayValue":{"values":[{"stringValue":"stop"}]}}},{"key":"gen_ai.input.messages","value":{"stringValue":"[{\\"role\\":\\"user\\",\\"parts\\":[{\\"type\\":\\"text\\",\\"content\\":\\"Name a river.\\"}]}]"}}]}]}]}]}',
+        b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"aa","spanId":"bb","startTimeUnixNano":1767225600000000000,"attributes":[{"key":"openinference.span.kind","value":{"stringValue":"LLM"}},{"key":"user.id","value":{"stringValue":"a"}},{"key":"llm.model_name","value":{"stringValue":"gpt-x"}},{"key":"llm.token_count.prompt","value":{"intValue":4}},{"key":"llm.input_messages.0.message.role","value":{"stringValue":"user"}},{"key":"llm.input_messages.0.message.content","value":{"stringValue":"Name a lake."}}]}]}]}]}',
+        b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"1767225600000000000","traceId":"cc","spanId":"dd","eventName":"gen_ai.client.inference.operation.details","attributes":[{"key":"enduser.id","value":{"stringValue":"a"}},{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}}]}]}]}]}',
     )
 
     def resembles(self, record: Mapping[str, Any]) -> float:
@@ -185,7 +174,8 @@ class Otlp:
             signals += found
             first = int(places.items[index])
             rows += [(index, number if len(found) > 1 else first) for number in range(1, len(found) + 1)]
-        readings, refused = read_each(signals, partial(_read, account_fields=account_fields), NOTHING)
+        read: Callable[[Signal], Reading | None] = partial(_read, account_fields=account_fields)
+        readings, refused = read_each(signals, read, NOTHING)
         indexes = np.array([index for index, _ in rows], np.int64)
         items = np.array([item for _, item in rows], np.int64)
         return draft_of(readings, Places(places.lines[indexes], items), refused)
@@ -221,4 +211,6 @@ def _read(signal: Signal, account_fields: tuple[str, ...]) -> Reading | None:
         return None
     inside = source.body.plain() if source.body else None
     attributes = common | (inside if isinstance(inside, dict) else {}) | own
-    return read_call(Call(attributes, source.timeUnixNano or source.observedTimeUnixNano, identity), account_fields)
+    return read_call(
+        Call(attributes, source.timeUnixNano or source.observedTimeUnixNano, identity), account_fields
+    )

@@ -5,12 +5,14 @@ Names differ from proxy to proxy, so each column has a list of names that are lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from stillwatch.ingest.formats.client import address, client_fingerprint, credential, lower_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 Envelope = dict[str, msgspec.Raw]
 """One decoded line: names and values that are not decoded yet."""
@@ -50,7 +52,9 @@ def envelope_columns(envelope: Envelope, account_fields: tuple[str, ...]) -> dic
     found["endpoint"] = _path(found["endpoint"] or inner["sent"].get("path") or inner["sent"].get("url"))
     found["status"] = found["status"] or inner["got"].get("status") or inner["got"].get("status_code")
     found["status"] = found["status"] if str(found["status"]).isdigit() else None
-    found["account_id"] = found["account_id"] or next((headers[n] for n in account_fields if n in headers), None)
+    found["account_id"] = found["account_id"] or next(
+        (headers[n] for n in account_fields if n in headers), None
+    )
     found["ip"] = address(found["ip"] or headers.get("x-forwarded-for") or headers.get("x-real-ip"))
     found["user_agent"] = found["user_agent"] or headers.get("user-agent")
     found["client_fingerprint"] = found["client_fingerprint"] or client_fingerprint(headers)

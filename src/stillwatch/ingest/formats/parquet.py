@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -25,6 +23,10 @@ from stillwatch.ingest.draft import (
 from stillwatch.ingest.formats.canonical import TEXT, read_text, unknown_columns
 from stillwatch.model.columns import EXCHANGE_SCHEMA
 from stillwatch.model.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 _REQUIRED = ("exchange_id", "ts", "account_id")
 _GIVEN = tuple(name for name in ROW_COLUMNS if name != "extra")
@@ -48,7 +50,9 @@ class Parquet:
                     yield _conformed(path, batch)
         except (pa.ArrowException, OSError):
             raise InputError(
-                str(path), "its Parquet data are damaged or cut off", "copy the file again when it is complete"
+                str(path),
+                "its Parquet data are damaged or cut off",
+                "copy the file again when it is complete",
             ) from None
 
     def draft_batch(self, batch: pa.RecordBatch, first: int) -> Draft:
@@ -89,7 +93,9 @@ def _conformed(path: Path, batch: pa.RecordBatch) -> pa.RecordBatch:
             arrays.append(values if values.type == wanted else values.cast(wanted))
         except pa.ArrowException:
             raise InputError(
-                str(path), f"column {name} holds {values.type} that does not fit {wanted}", "convert the column"
+                str(path),
+                f"column {name} holds {values.type} that does not fit {wanted}",
+                "convert the column",
             ) from None
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
