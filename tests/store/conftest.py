@@ -55,7 +55,9 @@ class FailingDisk(Disk):
         super().remove(path)
 
 
-def exchange_batch(ids: Sequence[str], days: Sequence[float] | None = None, **columns: Sequence[Any]) -> pa.RecordBatch:
+def exchange_batch(
+    ids: Sequence[str], days: Sequence[float] | None = None, **columns: Sequence[Any]
+) -> pa.RecordBatch:
     """Return exchanges with these `ids`, at `days` after the start (by default a second after each other)."""
     rows = len(ids)
     given: dict[str, Sequence[Any]] = {

@@ -9,12 +9,16 @@ from stillwatch.store import Shape, StoreWriter, open_store
 
 def test_the_first_in_the_source_stays(tmp_path, tools):
     with StoreWriter(tmp_path) as writer:
-        summary = tools.ingest(writer, "d", tools.batch(["1", "2", "1"], [5, 1, 0], output_tokens=[10, 20, 30]))
+        summary = tools.ingest(
+            writer, "d", tools.batch(["1", "2", "1"], [5, 1, 0], output_tokens=[10, 20, 30])
+        )
     assert (summary.rows, summary.rejected, summary.duplicates) == (2, 1, 1)
     with open_store(tmp_path) as store:
         rows = store.exchanges().select("exchange_id", "output_tokens").to_pyarrow().to_pylist()
         assert sorted(row["output_tokens"] for row in rows) == [10, 20]
-        assert list(store.rejected()) == [Rejected("d.jsonl", 3, "duplicate exchange_id; first seen in d.jsonl")]
+        assert list(store.rejected()) == [
+            Rejected("d.jsonl", 3, "duplicate exchange_id; first seen in d.jsonl")
+        ]
 
 
 def test_the_older_source_stays_and_is_named(tmp_path, tools):
@@ -23,10 +27,14 @@ def test_the_older_source_stays_and_is_named(tmp_path, tools):
         tools.ingest(writer, "a", tools.batch(["2", "1"], [0, 0], output_tokens=[20, 30]))
     with open_store(tmp_path) as store:
         assert sorted(store.exchanges().output_tokens.to_pyarrow().to_pylist()) == [10, 20]
-        assert list(store.rejected()) == [Rejected("a.jsonl", 2, "duplicate exchange_id; first seen in z.jsonl")]
+        assert list(store.rejected()) == [
+            Rejected("a.jsonl", 2, "duplicate exchange_id; first seen in z.jsonl")
+        ]
 
 
-@pytest.mark.parametrize(("reference", "line"), [("log.jsonl:17", 17), ("log.jsonl", 0), ("x" * 3 + "9" * 30, 10**15 - 1)])
+@pytest.mark.parametrize(
+    ("reference", "line"), [("log.jsonl:17", 17), ("log.jsonl", 0), ("x" * 3 + "9" * 30, 10**15 - 1)]
+)
 def test_the_line_is_read_from_the_reference(tmp_path, tools, reference, line):
     with StoreWriter(tmp_path) as writer:
         tools.ingest(writer, "d", tools.batch(["1", "1"], source_ref=["a:1", reference]))
@@ -35,13 +43,13 @@ def test_the_line_is_read_from_the_reference(tmp_path, tools, reference, line):
 
 
 def test_names_with_quotes(tmp_path, tools):
-    root = tmp_path / "it's \"here\""
-    with StoreWriter(root) as writer, writer.source("d", 'o\'no"\n.jsonl', "ndjson") as source:
+    root = tmp_path / 'it\'s "here"'
+    with StoreWriter(root) as writer, writer.source("d", "o'no\"\n.jsonl", "ndjson") as source:
         source.write(tools.batch(["1", "1"]))
         source.commit()
     with open_store(root) as store:
         [rejected] = store.rejected()
-    assert rejected == Rejected('o\'no"\n.jsonl', 2, 'duplicate exchange_id; first seen in o\'no"\n.jsonl')
+    assert rejected == Rejected("o'no\"\n.jsonl", 2, "duplicate exchange_id; first seen in o'no\"\n.jsonl")
 
 
 def test_a_file_that_grew(tmp_path, tools):
@@ -73,7 +81,11 @@ def test_little_memory_is_enough(tmp_path, tools):
     assert (summary.rows, summary.duplicates) == (rows // 2, rows // 2)
     with open_store(tmp_path) as store:
         table = store.exchanges()
-        assert table.exchange_id.nunique().to_pyarrow().as_py() == table.count().to_pyarrow().as_py() == rows * 3 // 2
+        assert (
+            table.exchange_id.nunique().to_pyarrow().as_py()
+            == table.count().to_pyarrow().as_py()
+            == rows * 3 // 2
+        )
 
 
 rows = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 4)), max_size=6)

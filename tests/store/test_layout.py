@@ -60,7 +60,9 @@ def test_a_damaged_format_file_is_refused(tmp_path, content):
             opening(tmp_path)
 
 
-@pytest.mark.parametrize("content", [{"format": "other", "version": 1}, {"format": "stillwatch-store", "version": 0}])
+@pytest.mark.parametrize(
+    "content", [{"format": "other", "version": 1}, {"format": "stillwatch-store", "version": 0}]
+)
 def test_another_format_is_refused(tmp_path, content):
     StoreWriter(tmp_path).close()
     (tmp_path / "format.json").write_text(json.dumps(content))
@@ -99,7 +101,7 @@ def test_steps_run_in_order_and_go_on_after_a_crash(tmp_path, monkeypatch, tools
         if ran.count(2) == 1:
             raise tools.Crash
 
-    steps = {1: lambda root: ran.append(1), 2: second}
+    steps = {1: lambda _: ran.append(1), 2: second}
     with pytest.raises(StoreError, match="older layout"):
         open_store(tmp_path)
     with pytest.raises(tools.Crash):
@@ -136,4 +138,8 @@ def test_version_1_is_still_read(tmp_path, tools):
     assert [(row["account_id"], row["plan"]) for row in accounts] == [("a", "pro"), ("b", None)]
     assert [(row["kind"], row["ts"]) for row in actions] == [("ban", datetime(2026, 1, 2, tzinfo=UTC))]
     assert Rejected("old.jsonl", 3, "not JSON", "check the export") in rejected
-    assert (cards["old.jsonl"].rows, cards["old.jsonl"].rejected, cards["old.jsonl"].filled["keys"]) == (2, 1, 0.5)
+    assert (cards["old.jsonl"].rows, cards["old.jsonl"].rejected, cards["old.jsonl"].filled["keys"]) == (
+        2,
+        1,
+        0.5,
+    )

@@ -52,7 +52,9 @@ def test_a_missing_required_column_is_refused(tools):
     groups=st.integers(1, 4),
     buffer=st.integers(1, 5000),
 )
-def test_rows_keep_their_order_and_parts_their_bounds(tmp_path_factory, tools, sizes, group, groups, buffer):
+def test_rows_keep_their_order_and_parts_their_bounds(
+    tmp_path_factory, tools, *, sizes, group, groups, buffer
+):
     directory = tmp_path_factory.mktemp("parts")
     shape = Shape(group_rows=group, part_rows=group * groups, buffer_bytes=buffer)
     writer = PartWriter(directory, shape)
@@ -101,7 +103,9 @@ def test_hashes_that_never_repeat_have_no_dictionary(tmp_path, tools):
     writer = PartWriter(tmp_path, Shape())
     ids = [str(row) for row in range(10)]
     writer.write(
-        tools.batch(ids, keys=[[1]] * 10, item_fp=[1] * 10, prefix_fp=[1] * 10, system_fp=[1] * 10, model=["m"] * 10)
+        tools.batch(
+            ids, keys=[[1]] * 10, item_fp=[1] * 10, prefix_fp=[1] * 10, system_fp=[1] * 10, model=["m"] * 10
+        )
     )
     [part] = writer.close()
     group = pq.read_metadata(tmp_path / part.name).row_group(0)

@@ -27,7 +27,10 @@ def last_values(rows, key):
 
 
 @settings(max_examples=12, deadline=None)
-@given(given_tables=st.lists(st.lists(account, min_size=1, max_size=5), min_size=1, max_size=3), again=st.booleans())
+@given(
+    given_tables=st.lists(st.lists(account, min_size=1, max_size=5), min_size=1, max_size=3),
+    again=st.booleans(),
+)
 def test_the_last_value_given_stays(tmp_path_factory, given_tables, again):
     root = tmp_path_factory.mktemp("store")
     given_tables += given_tables[-1:] if again else []
@@ -49,8 +52,12 @@ def test_enforcement_is_merged_by_account_time_and_kind(tmp_path, tools):
         return {"account_id": account_id, "account_fp": 1, "ts": tools.start, "kind": kind, "reason": reason}
 
     with StoreWriter(tmp_path) as writer:
-        writer.put_enforcement(as_table([action("a", "ban", "x"), action("a", "appeal", None)], ENFORCEMENT_SCHEMA))
-        writer.put_enforcement(as_table([action("a", "ban", None), action("b", "ban", "y")], ENFORCEMENT_SCHEMA))
+        writer.put_enforcement(
+            as_table([action("a", "ban", "x"), action("a", "appeal", None)], ENFORCEMENT_SCHEMA)
+        )
+        writer.put_enforcement(
+            as_table([action("a", "ban", None), action("b", "ban", "y")], ENFORCEMENT_SCHEMA)
+        )
     with open_store(tmp_path) as store:
         rows = store.enforcement().to_pyarrow().to_pylist()
     assert sorted((row["account_id"], row["kind"], row["reason"]) for row in rows) == [

@@ -14,7 +14,11 @@ from stillwatch.store.ports import SourceSink, View
 
 
 def test_a_writer_is_no_view_and_a_reader_no_writer(tmp_path):
-    with StoreWriter(tmp_path) as writer, open_store(tmp_path) as reader, writer.source("d", "d", "x") as source:
+    with (
+        StoreWriter(tmp_path) as writer,
+        open_store(tmp_path) as reader,
+        writer.source("d", "d", "x") as source,
+    ):
         assert isinstance(writer, Writer)
         assert not isinstance(writer, View)
         assert isinstance(reader, View)
@@ -113,7 +117,9 @@ def test_a_second_writer_is_refused(tmp_path):
         with pytest.raises(StoreError, match="in use by another writer"):
             StoreWriter(tmp_path)
         code = "import sys; from stillwatch.store import StoreWriter; StoreWriter(sys.argv[1])"
-        other = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+        other = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
+        )
         assert "StoreError" in other.stderr
         assert "in use by another writer" in other.stderr
     StoreWriter(tmp_path).close()
@@ -226,6 +232,8 @@ def test_the_record_of_a_source(tmp_path, tools):
 
 def test_times_range_over_all_parts(tmp_path, tools):
     with StoreWriter(tmp_path, shape=Shape(group_rows=1, part_rows=1)) as writer:
-        summary = tools.ingest(writer, "d", tools.batch(["1"], [3]), tools.batch(["2"], [1]), tools.batch(["3"], [2]))
+        summary = tools.ingest(
+            writer, "d", tools.batch(["1"], [3]), tools.batch(["2"], [1]), tools.batch(["3"], [2])
+        )
     first, last = (int((tools.start + timedelta(days=day)).timestamp() * 1_000_000) for day in (1, 3))
     assert summary.span == (first, last)

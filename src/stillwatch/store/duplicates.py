@@ -18,6 +18,8 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+_ORIGINS = "CREATE TEMP TABLE origins AS SELECT unnest(?) AS filename, unnest(?) AS name"
+
 _SUSPECTS = """
 CREATE TEMP TABLE suspects AS
 SELECT h FROM (SELECT hash(exchange_id) AS h FROM fresh) GROUP BY h HAVING count(*) > 1
@@ -100,7 +102,7 @@ def find_duplicates(
     }
     with duckdb.connect(":memory:", config=config) as connection:
         origins = {str(path): name for path in fresh} | {str(path): label for path, label in known.items()}
-        connection.register("origins", pa.table({"filename": list(origins), "name": list(origins.values())}))
+        connection.execute(_ORIGINS, [list(origins), list(origins.values())])
         _view(connection, "fresh", fresh)
         _view(connection, "known", list(known) or fresh[:1], "WHERE false" if not known else "")
         connection.execute(_SUSPECTS)

@@ -15,7 +15,6 @@ import msgspec
 from stillwatch.model.columns import EXCHANGE_SCHEMA
 from stillwatch.model.errors import Rejected, StoreError
 from stillwatch.store import layout
-from stillwatch.store.duck import DuckSession
 from stillwatch.store.lock import Lock
 from stillwatch.store.sides import SIDE_SCHEMAS, side_coverage
 from stillwatch.store.source import directory_of, read_sources
@@ -205,10 +204,13 @@ def _connect(
     engine: str, place: Path, memory_limit: int | None, threads: int | None, master: str | None
 ) -> Session:
     memory = memory_limit or default_memory_limit()
+    # Engines are imported when they are asked for: Ibis takes a second, which a writer need not wait.
     if engine == "duckdb":
+        from stillwatch.store.duck import DuckSession  # noqa: PLC0415
+
         return DuckSession(place, memory, threads)
     if engine == "spark":
-        from stillwatch.store.spark import SparkEngine  # noqa: PLC0415 - optional, and slow to import
+        from stillwatch.store.spark import SparkEngine  # noqa: PLC0415
 
         return SparkEngine(memory, threads, master)
     raise StoreError(f"engine {engine}: not known; use duckdb or spark.")
