@@ -41,7 +41,7 @@ class Block(msgspec.Struct, frozen=True):
     too_long: tuple[int, ...] = ()
 
 
-class Unfinished(Exception):
+class Unfinished(Exception):  # noqa: N818 - names a state of the data
     """A document ends, or grows beyond the limit, inside the record with this number."""
 
     def __init__(self, record: int, *, too_long: bool) -> None:

@@ -65,7 +65,7 @@ def _failures(draft: Draft, account_sources: str, now: datetime) -> list[tuple[M
             f"the time is missing, unreadable, before {EARLIEST.year} or more than a day ahead",
             "give seconds since 1970 or ISO 8601 with a zone, and check the clock",
         )),
-        (_mask(pc.fill_null(pc.equal(pc.utf8_length(account), 0), True)), Refusal(
+        (_mask(pc.fill_null(pc.equal(pc.utf8_length(account), 0), fill_value=True)), Refusal(
             f"no account: looked for {account_sources}", "log one of these fields",
         )),
     ]  # fmt: skip
@@ -89,7 +89,7 @@ def _failures(draft: Draft, account_sources: str, now: datetime) -> list[tuple[M
 def _times(stamps: pa.Array, now: datetime) -> Mask:
     early, late = pa.scalar(EARLIEST, stamps.type), pa.scalar(now + LATEST_AHEAD, stamps.type)
     sound = pc.and_(pc.greater_equal(stamps, early), pc.less_equal(stamps, late))
-    return ~_mask(pc.fill_null(sound, False))
+    return ~_mask(pc.fill_null(sound, fill_value=False))
 
 
 def _out_of_range(values: pa.Array) -> Mask | None:
@@ -102,14 +102,14 @@ def _out_of_range(values: pa.Array) -> Mask | None:
     wrong = pc.less(values, 0)
     if pa.types.is_floating(values.type):
         wrong = pc.or_(wrong, pc.invert(pc.is_finite(values)))
-    return _mask(pc.fill_null(wrong, False))
+    return _mask(pc.fill_null(wrong, fill_value=False))
 
 
 def _too_long(values: pa.Array) -> Mask | None:
     longest = pc.max(pc.binary_length(values)).as_py() or 0
     if longest <= LONGEST_ID:
         return None
-    return _mask(pc.fill_null(pc.greater(pc.utf8_length(values), LONGEST_ID), False))
+    return _mask(pc.fill_null(pc.greater(pc.utf8_length(values), LONGEST_ID), fill_value=False))
 
 
 def _mask(values: pa.Array) -> Mask:

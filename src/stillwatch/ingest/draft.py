@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
+import numpy as np  # noqa: TC002 - msgspec reads the annotations
+import numpy.typing as npt  # noqa: TC002
 import pyarrow as pa
 
 from stillwatch.ingest.conversation import NO_TEXT, Conversation

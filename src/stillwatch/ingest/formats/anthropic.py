@@ -1,5 +1,7 @@
 """Raw request-answer pairs of the Anthropic Messages interface."""
 
+# ruff: noqa: E501 - examples of log lines are whole lines
+
 from __future__ import annotations
 
 from functools import partial

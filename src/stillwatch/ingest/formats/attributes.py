@@ -4,6 +4,8 @@ Sources: OpenTelemetry semantic conventions for GenAI (present names, and those 
 semantic conventions 0.1, OpenLLMetry's numbered attributes, Langfuse's OpenTelemetry attributes.
 """
 
+# ruff: noqa: E501 - tables of names read better unbroken
+
 from __future__ import annotations
 
 import re

@@ -1,5 +1,7 @@
 """What a log format must be able to do."""
 
+# ruff: noqa: D102 - the attributes are described in the docstrings of the classes
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar

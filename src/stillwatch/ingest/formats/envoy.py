@@ -1,5 +1,7 @@
 """JSON access log of Envoy and of Envoy AI Gateway: no text, but accounts, addresses, models and tokens."""
 
+# ruff: noqa: E501 - examples of log lines are whole lines
+
 from __future__ import annotations
 
 from functools import partial

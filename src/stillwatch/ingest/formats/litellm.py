@@ -4,6 +4,8 @@ The one format that is read by typed structs straight into columns, because it i
 great amounts.
 """
 
+# ruff: noqa: E501 - examples of log lines are whole lines
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -39,7 +41,7 @@ from stillwatch.ingest.draft import (
 )
 from stillwatch.ingest.formats.client import CLIENT_HEADERS, stainless
 from stillwatch.ingest.formats.contract import line_decoder
-from stillwatch.ingest.moments import Moment
+from stillwatch.ingest.moments import Moment  # noqa: TC001 - msgspec reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,7 +152,7 @@ class ErrorInformation(msgspec.Struct, gc=False):
 class Payload(msgspec.Struct, gc=False):
     """The fields of a StandardLoggingPayload that are read."""
 
-    startTime: Moment
+    startTime: Moment  # noqa: N815 - LiteLLM's name
     id: str | None = None
     litellm_call_id: str | None = None
     session_id: str | None = None
@@ -198,7 +200,7 @@ class LiteLLM:
         found = sum(sign in record for sign in _SIGNS)
         return min(found / 6, 1.0) if "startTime" in record else 0.0
 
-    def draft(self, records: Sequence[Payload], places: Places, account_fields: tuple[str, ...]) -> Draft:
+    def draft(self, records: Sequence[Payload], places: Places, account_fields: tuple[str, ...]) -> Draft:  # noqa: ARG002 - LiteLLM has fixed places for it
         """See `LineFormat`."""
         metas = [record.metadata or _NO_METADATA for record in records]
         params = [record.model_parameters or _NO_PARAMETERS for record in records]

@@ -1,5 +1,7 @@
 """Raw request-answer pairs of the OpenAI interface: chat completions, Responses, and legacy completions."""
 
+# ruff: noqa: E501 - examples of log lines are whole lines
+
 from __future__ import annotations
 
 from functools import partial
@@ -20,7 +22,7 @@ from stillwatch.ingest.formats.pairs import (
     pair_of,
     request_body,
 )
-from stillwatch.ingest.moments import Moment
+from stillwatch.ingest.moments import Moment  # noqa: TC001 - msgspec reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,6 +4,8 @@ The structure is that of opentelemetry-proto (`ExportTraceServiceRequest`, `Expo
 JSON mapping; which attribute is read for what stands in `attributes.py` and `docs/formats.md`.
 """
 
+# ruff: noqa: E501, N815 - examples of log lines are whole lines; fields bear the protocol's names
+
 from __future__ import annotations
 
 from functools import partial
@@ -174,8 +176,9 @@ class Otlp:
             signals += found
             first = int(places.items[index])
             rows += [(index, number if len(found) > 1 else first) for number in range(1, len(found) + 1)]
+        blank: Reading | None = NOTHING
         read: Callable[[Signal], Reading | None] = partial(_read, account_fields=account_fields)
-        readings, refused = read_each(signals, read, NOTHING)
+        readings, refused = read_each(signals, read, blank)
         indexes = np.array([index for index, _ in rows], np.int64)
         items = np.array([item for _, item in rows], np.int64)
         return draft_of(readings, Places(places.lines[indexes], items), refused)
