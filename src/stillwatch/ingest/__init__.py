@@ -3,5 +3,15 @@
 from stillwatch.ingest.formats import FORMAT_NAMES
 from stillwatch.ingest.options import AUTO, FileReport, IngestOptions, IngestReport
 from stillwatch.ingest.run import ingest_files
+from stillwatch.ingest.side_tables import read_accounts, read_enforcement
 
-__all__ = ["AUTO", "FORMAT_NAMES", "FileReport", "IngestOptions", "IngestReport", "ingest_files"]
+__all__ = [
+    "AUTO",
+    "FORMAT_NAMES",
+    "FileReport",
+    "IngestOptions",
+    "IngestReport",
+    "ingest_files",
+    "read_accounts",
+    "read_enforcement",
+]

@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +14,9 @@ from stillwatch.ingest.draft import NOTHING, ROW_COLUMNS, Draft, Places, Reading
 from stillwatch.ingest.formats.client import address
 from stillwatch.ingest.formats.contract import line_decoder
 from stillwatch.model.columns import EXCHANGE_SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 TEXT = ("system", "history", "prompt", "tools", "messages")
 """Names under which text may stand; it is fingerprinted and dropped."""
@@ -88,16 +90,21 @@ def _text(record: Mapping[str, Any], name: str) -> str | None:
 
 
 def unknown_columns(record: Mapping[str, Any], conversation: Conversation) -> dict[str, Any]:
-    """Return what is kept of columns that this version does not know: numbers and identifiers.
+    """Return what is kept of columns that this version does not know, and the number of images and the like."""
+    kept = scalars(record, _KNOWN)
+    return kept | ({"media": conversation.media} if conversation.media else {})
+
+
+def scalars(record: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """Return numbers and identifiers in columns that are not `known`, and in the object `extra`.
 
     A string is kept up to 64 characters and without white space, so that no prose gets through.
     """
     nested = record.get("extra")
-    found = dict(nested) if isinstance(nested, Mapping) else {}
-    found |= {name: value for name, value in record.items() if name not in _KNOWN}
+    found = dict(nested) if isinstance(nested, dict) else {}
+    found |= {name: value for name, value in record.items() if name not in known and name != "extra"}
     kept = {name: value for name, value in found.items() if is_identifier(name) and _may_stay(value)}
-    kept = dict(list(kept.items())[:MOST_EXTRAS])
-    return kept | ({"media": conversation.media} if conversation.media else {})
+    return dict(list(kept.items())[:MOST_EXTRAS])
 
 
 def is_identifier(text: Any) -> bool:
