@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +17,6 @@ from stillwatch.model.findings import Detection, Group, NullAudit, Verdict, deco
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
     from pathlib import Path
 
 CAMPAIGNS, GROUPS, ACCOUNTS = "campaigns.jsonl", "groups.jsonl", "accounts.parquet"

@@ -21,7 +21,7 @@ AGES = 4
 """Classes of first appearance, by quarters of the accounts drawn."""
 _MARGIN = 14.0
 _ROUNDS = 250
-_GRAVITY = 0.05
+_GRAVITY = 0.8
 
 
 @dataclass(frozen=True)

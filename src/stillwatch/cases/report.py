@@ -16,7 +16,7 @@ from stillwatch.cases.advice import campaign_steps, report_steps, why_honest
 from stillwatch.cases.charts import TimelineChart, Waterfall, timeline_chart, waterfall
 from stillwatch.cases.graph import Drawing, draw
 from stillwatch.cases.sources import Support, support_table
-from stillwatch.model.findings import Detection, Group, Hypothesis, Member, Verdict
+from stillwatch.model.findings import Detection, Finding, Group, Hypothesis, Member, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +48,8 @@ class CampaignPage:
     accounts: tuple[tuple[Member, ...], ...]
     accounts_left_out: int
     steps: tuple[str, ...]
+    speaking: tuple[Finding, ...]
+    silent: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class HonestRow:
     group: Group
     reason: str
     campaign_probability: float | None
+    undecided: bool
 
 
 def render_report(
@@ -116,12 +119,18 @@ def _campaign(number: int, group: Group) -> CampaignPage:
         accounts=_pages(shown, FIRST_ACCOUNTS, PAGE_ACCOUNTS),
         accounts_left_out=max(group.account_count, len(members)) - len(shown),
         steps=campaign_steps(group),
+        speaking=tuple(finding for finding in group.evidence if not _silent(finding)),
+        silent=tuple(finding for finding in group.evidence if _silent(finding)),
     )
+
+
+def _silent(finding: Finding) -> bool:
+    return finding.e_value is not None and finding.e_value < words.SPEAKS
 
 
 def _honest(group: Group) -> HonestRow:
     doubt = next((other.probability for other in group.alternatives if other.kind is Verdict.CAMPAIGN), None)
-    return HonestRow(group, why_honest(group), doubt)
+    return HonestRow(group, why_honest(group), doubt, group.verdict is Verdict.UNDECIDED)
 
 
 def _pages(rows: Sequence[Any], first: int, size: int) -> tuple[tuple[Any, ...], ...]:
@@ -142,11 +151,30 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_visible,
     )
-    names = (
-        "indicator_name", "counted", "day", "evidence", "figure", "listing", "minute", "odds", "percent",
-        "rough", "sentence", "heading", "signed", "span", "strength", "views", "whole", "words",
-    )  # fmt: skip
-    environment.filters |= {name: getattr(words, name) for name in names}
+    environment.filters |= {
+        say.__name__: say
+        for say in (
+            words.asked,
+            words.counted,
+            words.day,
+            words.evidence,
+            words.figure,
+            words.heading,
+            words.indicator_name,
+            words.listing,
+            words.minute,
+            words.odds,
+            words.percent,
+            words.rough,
+            words.sentence,
+            words.signed,
+            words.span,
+            words.strength,
+            words.views,
+            words.whole,
+            words.words,
+        )
+    }
     environment.globals |= {
         "ATLAS": words.ATLAS,
         "VERDICTS": words.VERDICTS,

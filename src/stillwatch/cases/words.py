@@ -117,6 +117,24 @@ VIEW_NAMES = MappingProxyType(
 BEYOND = 1e99
 """An e-value above this says nothing more by being larger; detect caps it in any case."""
 
+ASKED = MappingProxyType(
+    {
+        "reasoning": "step-by-step reasoning",
+        "inline_tags": "reasoning in tags",
+        "backfill": "the reasoning behind finished answers",
+        "grading": "grading by rubric",
+        "rewriting": "rewriting",
+        "persona": "a persona",
+        "enumeration": "many items at once",
+        "format": "machine-readable output",
+        "synthesis": "training examples",
+    }
+)
+"""What an `Elicitation` asks for; other capabilities are named as they are."""
+
+SPEAKS = 2.0
+"""A measure with a smaller e-value speaks neither way."""
+
 REVIEW, CAREFUL, PROPOSAL = 20.0, 1e3, 1e6
 """Ladder of action on e-values: review queue, soft limits, a proposal of enforcement to a person."""
 
@@ -139,6 +157,11 @@ def plain(text: str) -> str:
 def words(name: str) -> str:
     """Return the identifier `name` as words."""
     return plain(name).replace("_", " ")
+
+
+def asked(name: str) -> str:
+    """Return what the elicitation or capability `name` asks for."""
+    return ASKED.get(name.lower()) or words(name)
 
 
 def whole(count: float) -> str:

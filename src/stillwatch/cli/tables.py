@@ -93,7 +93,7 @@ def _campaign_table(campaigns: Sequence[Group]) -> Table:
             words.percent(group.error_rate.total),
             f"{group.first_seen:%Y-%m-%d}",
             f"{group.last_seen:%Y-%m-%d}",
-            safe(words.listing([words.words(name) for name in group.capabilities[:3]])),
+            safe(words.listing([words.asked(name) for name in group.capabilities[:3]])),
         )
     return table
 
@@ -121,7 +121,7 @@ def print_group(group: Group) -> None:
     console.print(_evidence_table(group))
     console.print(_hypothesis_table((group.hypothesis, *group.alternatives)))
     for name, values in (
-        ("Asks for", [words.words(name) for name in group.capabilities]),
+        ("Asks for", [words.asked(name) for name in group.capabilities]),
         ("Models", list(group.models)),
         ("ATLAS", [f"{name} {words.ATLAS.get(name, '')}".strip() for name in group.atlas_ids]),
         ("Indicators", [f"{name} {words.indicator_name(name)}".strip() for name in group.advisory_ids]),
@@ -201,9 +201,12 @@ def print_score(score: Score) -> None:
             words.whole(campaign.exchanges),
             words.whole(campaign.exchanges_found),
         )
+    reports, honest = (
+        words.counted(score.reports, "campaign"),
+        words.counted(score.honest_accounts, "honest account"),
+    )
     console = out_console()
     console.print(table)
     console.print(
-        f"{words.counted(score.reports, 'campaign')} reported, {words.whole(score.false_reports)} of them false; "
-        f"{words.whole(score.honest_named)} of {words.counted(score.honest_accounts, 'honest account')} named."
+        f"{reports} reported, {score.false_reports} of them false; {score.honest_named} of {honest} named."
     )
