@@ -37,6 +37,10 @@ NOTHING_FOUND = 0
 WORK = harness.ROOT / "build" / "bench" / "worlds"
 
 
+class ScanError(Exception):
+    """The command under test failed."""
+
+
 def run_one(scenario: str, seed: int) -> dict[str, Any]:
     """Simulate, scan and judge one world; nothing of it stays on disk."""
     WORK.mkdir(parents=True, exist_ok=True)
@@ -56,13 +60,13 @@ def scan(place: Path, accounts: Path, enforcement: Path) -> int:
     """Run `stillwatch scan` on the logs in `place` and return its exit status.
 
     Raises:
-        RuntimeError: It failed; the text is what it said.
+        ScanError: It failed; the text is what it said.
     """
     command = [sys.executable, "-m", "stillwatch.cli", "scan", str(place / "world" / "logs")]
     command += ["--accounts", str(accounts), "--enforcement", str(enforcement), "--out", str(place / "out")]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode not in {NOTHING_FOUND, CAMPAIGNS_FOUND}:
-        raise RuntimeError(f"stillwatch scan ended with status {done.returncode}: {done.stderr.strip()}")
+        raise ScanError(f"stillwatch scan ended with status {done.returncode}: {done.stderr.strip()}")
     return done.returncode
 
 
@@ -74,13 +78,18 @@ def run_all(worlds: Sequence[tuple[str, int]], processes: int) -> list[dict[str,
         waiting = {pool.submit(run_one, *world): world for world in worlds}
         for future in as_completed(waiting):
             world = waiting[future]
-            results[world] = future.result()
+            try:
+                results[world] = future.result()
+            except ScanError as error:
+                results[world] = {"scenario": world[0], "seed": world[1], "failed": str(error)}
             print(f"{world[0]} seed {world[1]}: {told(results[world])}", file=sys.stderr, flush=True)
     return [results[world] for world in worlds]
 
 
 def told(one: dict[str, Any]) -> str:
     """One line about one run."""
+    if "failed" in one:
+        return str(one["failed"])
     return (
         f"{one['campaign_accounts_named']} of {one['campaign_accounts']} campaign accounts, "
         f"{one['campaigns_reported']} reported ({one['honest_groups_reported']} honest), "
@@ -171,6 +180,18 @@ def calm_rows(runs: list[dict[str, Any]]) -> list[Row]:
     return [harness.row("calm/campaigns-reported", reported, "all seeds", "<= 0", seeds=seeds, note=note)]
 
 
+def all_rows(runs: list[dict[str, Any]]) -> list[Row]:
+    """The rows of all scenarios; a failed scan is counted and left out of every other row."""
+    failed = [run for run in runs if "failed" in run]
+    names = [f"{run['scenario']} {run['seed']}" for run in failed]
+    seeds = sorted({run["seed"] for run in runs})
+    rows = [harness.row("scans-failed", len(failed), "scans", "<= 0", seeds=seeds, note=", ".join(names))]
+    for scenario, make in (("demo", demo_rows), ("calm", calm_rows)):
+        done = [run for run in runs if run["scenario"] == scenario and "failed" not in run]
+        rows += make(done) if done else []
+    return rows
+
+
 def parse_seeds(text: str) -> list[int]:
     """Read `1-3,7` as [1, 2, 3, 7]."""
     seeds: list[int] = []
@@ -194,13 +215,7 @@ def main() -> int:
     harness.RESULTS.mkdir(parents=True, exist_ok=True)
     details = harness.RESULTS / "quality_demo_details.jsonl"
     details.write_text("".join(json.dumps(run) + "\n" for run in runs))
-    make = {"demo": demo_rows, "calm": calm_rows}
-    rows = [
-        one
-        for scenario in given.scenarios
-        for one in make[scenario]([run for run in runs if run["scenario"] == scenario])
-    ]
-    return harness.finish("quality_demo", rows, strict=given.strict)
+    return harness.finish("quality_demo", all_rows(runs), strict=given.strict)
 
 
 if __name__ == "__main__":

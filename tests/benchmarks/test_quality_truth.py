@@ -107,3 +107,13 @@ def test_the_rows_follow_from_the_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "seeds"), [("1-3", [1, 2, 3]), ("7", [7]), ("1-2,9", [1, 2, 9])])
 def test_seeds_are_read(text: str, seeds: list[int]) -> None:
     assert quality_demo.parse_seeds(text) == seeds
+
+
+def test_a_failed_scan_is_counted_and_left_out(tmp_path: Path) -> None:
+    out = write(tmp_path / "out", [], [])
+    calm = quality_truth.compare(out / "truth.parquet", out) | {"scenario": "calm", "seed": 1}
+    failed = {"scenario": "calm", "seed": 2, "failed": "status 1"}
+    rows = {row.id: row for row in quality_demo.all_rows([calm, failed])}
+    assert rows["scans-failed"].holds is False
+    assert rows["scans-failed"].note == "calm 2"
+    assert rows["calm/campaigns-reported"].seeds == (1,)
