@@ -19,7 +19,9 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.detect import DetectConfig, Tables, detect
+from stillwatch.detect.config import DetectConfig
+from stillwatch.detect.pipeline import detect
+from stillwatch.detect.tables import Tables
 from stillwatch.model.findings import Detection, Group, Verdict
 from stillwatch.store import open_store
 

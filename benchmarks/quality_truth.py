@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.detect import DetectConfig
+from stillwatch.detect.config import DetectConfig
 from stillwatch.worlds.score import read_campaigns, score_report
 
 if TYPE_CHECKING:
