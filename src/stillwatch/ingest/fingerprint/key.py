@@ -30,7 +30,7 @@ def hkdf_sha256(secret: bytes, info: bytes, length: int, salt: bytes = b"") -> b
 
     Examples:
         >>> hkdf_sha256(bytes([11] * 22), b"", 4).hex()
-        'e1a0ad68'
+        '8da4e775'
     """
     pseudo_random = hmac.new(salt or bytes(_SHA256_BYTES), secret, hashlib.sha256).digest()
     block, out = b"", b""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stillwatch.ingest.fingerprint.intrinsics import mum, pointer
 from stillwatch.ingest.fingerprint.phrases import PHRASES, REASONING_TAGS, STOP_WORDS
 from stillwatch.ingest.fingerprint.tokens import COUNT, OTHERS, PUBLIC_0, PUBLIC_1, Scratch
-from stillwatch.ingest.fingerprint.unicode_table import SEPARATOR, SINGLE, UnicodeTable, folded, unicode_table
+from stillwatch.ingest.fingerprint.unicode_table import LETTER, SINGLE, UnicodeTable, folded, unicode_table
 from stillwatch.model.views import Elicitation
 
 SLOTS = 1 << 14
@@ -205,17 +205,17 @@ def _mum(a: int, b: int) -> int:
 
 
 def words_of(table: UnicodeTable, text: str) -> Iterator[str]:
-    """Cut a phrase at spaces and around characters that are words of their own."""
+    """Cut a phrase at spaces and around characters that are words of their own; `#` stands for itself."""
     open_word = ""
-    for kind, character in (pair for c in text for pair in folded(table, c)):
-        if kind in (SEPARATOR, SINGLE):
-            if open_word:
+    for c in text:
+        for kind, character in [(SINGLE, c)] if c == "#" else folded(table, c):
+            if kind != LETTER and open_word:
                 yield open_word
-            open_word = ""
-        if kind == SINGLE:
-            yield character
-        elif kind != SEPARATOR:
-            open_word += character
+                open_word = ""
+            if kind == SINGLE:
+                yield character
+            elif kind == LETTER:
+                open_word += character
     if open_word:
         yield open_word
 
@@ -228,7 +228,7 @@ def lexicon() -> Lexicon:
     bits = [0, 0]
     for bit, phrases in PHRASES.items():
         for phrase in phrases:
-            _plant(edges, bits, ROOT, [public_hash(w) for w in words_of(table, phrase.replace("#", " # "))], bit)
+            _plant(edges, bits, ROOT, [public_hash(w) for w in words_of(table, phrase)], bit)
     for tag in REASONING_TAGS:
         _plant(edges, bits, TAGS, [public_hash(tag)], Elicitation.INLINE_TAGS)
     first = _first_words(table, edges, bits)

@@ -184,11 +184,11 @@ STOP_WORDS: dict[str, tuple[str, ...]] = {
         "oder zu einer sind im zum zur bei nach über kann welche schreibe folgenden aus dass",
         "fr": "le les des est et une pour dans qui avec vous sur pas au aux ce cette sont votre je il elle nous mais "
         "comment quelle ou plus écris suivant être ces leur du",
-        "es": "el los las del y para con una por como está son más pero sus qué cómo este esta escribe siguiente muy "
-        "sobre entre también ser hay porque cuál al lo",
+        "es": "el los las del y más pero sus qué cómo está son muy también hay porque cuál al lo escribe siguiente "
+        "ser según cuando donde esto eso puedes desde hasta ejemplo",
         "pt": "os uma não com são mais como você isso em ao dos das seu sua um ou muito também até está pelo pela "
-        "escreva seguinte foi quais nos na",
-        "it": "il gli della che di per con sono è una nel come più questo questa dei alla scrivi quale anche delle "
+        "escreva seguinte foi quais nos na da pode qual esta",
+        "it": "il gli della che di per con sono è nel dal come più questo questa dei alla scrivi quale anche delle "
         "perché essere cosa ed non del degli dal",
         "nl": "het een van en is dat niet op te zijn met voor de ook aan hoe wat maar schrijf naar bij wordt uit deze "
         "dit kan welke volgende heeft worden",

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from stillwatch.ingest.fingerprint.intrinsics import pointer
 from stillwatch.ingest.fingerprint.tokens import CARRY, COUNT, Scratch
 
-SHORT, MEDIUM, LONG, SUFFIX_WORDS = 8, 16, 32, 16
+SHORT, MEDIUM, LONG, SUFFIX_WORDS = 8, 16, 32, 8
 SHINGLE_WORDS = 4
-SHINGLE_BITS = 4
-"""A shingle is kept when so many of the highest bits of its hash are zero: one in sixteen."""
+SHINGLE_BITS = 5
+"""A shingle is kept when so many of the highest bits of its hash are zero: one in thirty-two."""
 HEAD, TAIL = 6, 6
 MAX_KEYS = 3 + HEAD + TAIL + 2
 EDGE = 8
