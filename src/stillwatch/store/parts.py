@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -189,7 +190,7 @@ def without_rows(path: Path, dropped: pa.Array, shape: Shape) -> Part | None:
     with pq.ParquetFile(path) as source:
         for group in range(source.num_row_groups):
             table = source.read_row_group(group)
-            numbers = pa.array(range(start, start + table.num_rows), pa.int64())
+            numbers = pa.array(np.arange(start, start + table.num_rows, dtype=np.int64))
             kept = table.filter(pc.invert(pc.is_in(numbers, value_set=dropped)))
             target.write(kept.cast(EXCHANGE_SCHEMA))
             start += table.num_rows

@@ -176,6 +176,7 @@ def open_store(
 
     Example:
         >>> import tempfile
+        >>> from stillwatch.store import StoreWriter
         >>> with tempfile.TemporaryDirectory() as place:
         ...     StoreWriter(place).close()
         ...     with open_store(place) as store:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -99,7 +100,7 @@ def _column(rows: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
 def _last_values(rows: pa.Table, key: Sequence[str], memory_limit: int, spill: Path) -> pa.Table:
     """Return one row for each `key`, ordered by it; a column takes its last value that is not null."""
     schema = rows.schema
-    numbered = rows.append_column("arrival", pa.array(range(rows.num_rows), pa.int64()))
+    numbered = rows.append_column("arrival", pa.array(np.arange(rows.num_rows, dtype=np.int64)))
     # arg_max passes over rows where the value is null
     values = [name if name in key else f"arg_max({name}, arrival) AS {name}" for name in schema.names]
     by = ", ".join(key)
