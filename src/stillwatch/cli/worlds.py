@@ -41,7 +41,12 @@ def list_scenarios() -> None:
 )
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Factor on the number of accounts.")
 @click.option(
-    "--format", "log_format", type=click.Choice(WORLD_FORMATS), default="litellm", show_default=True
+    "--format",
+    "log_format",
+    type=click.Choice(WORLD_FORMATS),
+    default="litellm",
+    show_default=True,
+    help="Format of the logs.",
 )
 @click.option("--out", required=True, type=DIRECTORY, help="Gets logs/, the side tables and truth.parquet.")
 def run(scenario: str, seed: int, scale: float, log_format: str, out: Path) -> None:
