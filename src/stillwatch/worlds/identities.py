@@ -166,6 +166,7 @@ def organisation(stage: Stage, count: int, population: str) -> Records:
     rng = stage.rng("organisation")
     members = people(stage, count, population)
     office = hosts("office", 1, rng)
+    members.created_at = np.minimum(members.created_at, stage.window.at(-1.5))
     members.org_id = np.repeat(tokens("org", 1, rng), count)
     members.plan = np.full(count, "enterprise", dtype=object)
     members.payment_kind = np.full(count, "invoice", dtype=object)

@@ -121,7 +121,6 @@ class Payload(msgspec.Struct):
     hidden_params: msgspec.Raw = _HIDDEN
     guardrail_information: None = None
     standard_built_in_tools_params: None = None
-    classifier_audit_event: None = None
 
 
 def lines(view: Rendered, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[bytes]:

@@ -47,6 +47,7 @@ def public_benchmark(stage: Stage, count: int) -> Part:
     """Unrelated laboratories that run one public benchmark on the same day, each all items."""
     records = identities.businesses(stage, count, "evaluator")
     rng, day = stage.rng("labs"), stage.window.release_day + 1
+    records.created_at = np.minimum(records.created_at, stage.window.at(day - 0.3))
     passes = [(0, 220)] * count
     rows, bench, item = _passes(
         stage, np.arange(count), passes, stage.moments(day, day + 0.6, count, "runs"), 8

@@ -119,7 +119,7 @@ def _join(
     streams: Streams,
 ) -> World:
     first_account = np.cumsum([0, *(part.accounts.num_rows for part in parts)])
-    exchanges = pa.concat_tables(_shifted(parts, first_account)).combine_chunks()
+    exchanges = pa.concat_tables(_shifted(parts, first_account, window.end)).combine_chunks()
     accounts = pa.concat_tables([part.accounts for part in parts]).combine_chunks()
     ids = names("acct", accounts.num_rows, streams.named("account ids"))
     exchanges = exchanges.append_column("exchange_id", names("", exchanges.num_rows, streams.named("ids")))
@@ -144,17 +144,26 @@ def _join(
     )
 
 
-def _shifted(parts: Sequence[Part], first_account: Ints) -> Iterable[pa.Table]:
-    """Turn indexes inside each part into indexes inside the world."""
+def _shifted(parts: Sequence[Part], first_account: Ints, end: int) -> Iterable[pa.Table]:
+    """Turn indexes inside each part into indexes inside the world, without rows after the window."""
     row = system = tool = 0
     for part, account in zip(parts, first_account[:-1], strict=True):
-        table = part.exchanges
+        table = within(part.exchanges, end)
         for name, offset in (("account", int(account)), ("opener", row), ("system", system), ("tools", tool)):
             place = table.schema.get_field_index(name)
             shifted = pc.add(table[name], pa.scalar(offset, table[name].type))
             table = table.set_column(place, name, shifted)
         yield table
         row, system, tool = row + table.num_rows, system + len(part.systems), tool + len(part.tools)
+
+
+def within(exchanges: pa.Table, end: int) -> pa.Table:
+    """Drop what a late conversation would add after `end`: later turns go, never an opener before them."""
+    keep = exchanges["ts"].to_numpy() < end
+    moved = np.cumsum(keep) - 1
+    opener = pa.array(moved[exchanges["opener"].to_numpy()])
+    place = exchanges.schema.get_field_index("opener")
+    return exchanges.set_column(place, "opener", opener).filter(pa.array(keep))
 
 
 def names(prefix: str, count: int, rng: np.random.Generator) -> pa.StringArray:
