@@ -24,7 +24,6 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 _KEY_LEVEL = 1e-3
-_REFINED_SHARE = 0.5
 _MOST_KEYS_OF_ACCOUNT = 200
 
 
@@ -93,19 +92,20 @@ def _marks(held: Ints, size: Ints, base: Floats, share: Floats | float) -> npt.N
     return benjamini_hochberg(p_value, _KEY_LEVEL) & (held - 1 >= share * (size - 1)) & (held >= 3)
 
 
-def refined(keys: Keys, incidence: Incidence, members: Ints) -> Candidate | None:
+def refined(keys: Keys, incidence: Incidence, members: Ints, share: float) -> Candidate | None:
     """Choose the keys anew, now that the members are known: those that mostly belong to the members.
 
     Args:
         keys: The shared keys.
         incidence: The bottom-B sample.
         members: Confirmed members of a group.
+        share: Least share of a key's accounts that are members; one account is taken away first.
     """
     inside = np.isin(incidence.account, members)
     key, held = np.unique(incidence.key[inside], return_counts=True)
     size = np.diff(incidence.bounds)[key]
     base = np.full(key.size, inside.mean())
-    chosen = key[_marks(held, size, base, _REFINED_SHARE) & carried(keys)[key]]
+    chosen = key[_marks(held, size, base, share) & carried(keys)[key]]
     return Candidate(chosen, members, int(keys.uses[chosen].sum())) if chosen.size else None
 
 

@@ -21,7 +21,8 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         bipartite_resolution: CPM resolution in the graph of accounts and keys.
         screen_incidences: Key incidences looked at when rare keys are searched; beyond it exchanges are sampled.
         class_exchanges: Exchanges from which keys of one template are recognised as one.
-        refinements: How often the keys of a group are chosen anew from its confirmed members.
+        refinements: Rounds in which the keys of a group are chosen anew from its confirmed members; each value is
+            the share of a key's accounts that must be members.
         most_candidates: Candidate groups that are tested, largest first.
         behaviour_accounts: Accounts of a group whose exchanges are read for the behaviour statistics.
         placebo_accounts: Accounts drawn for the placebo pool.
@@ -41,7 +42,7 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     bipartite_resolution: float = 0.01
     screen_incidences: int = 40_000_000
     class_exchanges: int = 1_000_000
-    refinements: int = 2
+    refinements: tuple[float, ...] = (0.5, 0.8)
     most_candidates: int = 1_000
     behaviour_accounts: int = 160
     placebo_accounts: int = 12_000

@@ -51,9 +51,10 @@ def confirm_all(exchanges: ir.Table, discovered: Discovered, book: Book, config:
         config: Settings.
     """
     groups = _confirm(exchanges, discovered, discovered.found, book, config)
-    for _ in range(config.refinements):
+    for share in config.refinements:
         again = [
-            refined(discovered.keys, discovered.incidence, group.membership.strands.account) for group in groups
+            refined(discovered.keys, discovered.incidence, group.membership.strands.account, share)
+            for group in groups
         ]
         if not any(again):
             break
@@ -87,10 +88,13 @@ def _distinct(groups: Sequence[Confirmed]) -> list[Confirmed]:
 
 
 def marks_of(discovered: Discovered, chosen: Sequence[Ints]) -> ir.Table:
-    """Return the raw keys of each group for the engine: columns member and group."""
+    """Return the raw keys of each group for the engine: columns member, group and bit."""
     owner = np.repeat(np.arange(len(chosen)), [keys.size for keys in chosen])
+    classes = np.concatenate([np.arange(keys.size) for keys in chosen]) % strands.CLASS_BITS
     raw, place = discovered.classes.members_of(discovered.keys.key[np.concatenate(list(chosen))])
-    return ibis.memtable(pa.table({"member": raw, "group": owner[place].astype(np.int64)}))
+    return ibis.memtable(
+        pa.table({"member": raw, "group": owner[place].astype(np.int64), "bit": np.int64(1) << classes[place]})
+    )
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,13 @@ from stillwatch.detect.strands import Strands
 from stillwatch.detect.tables import DISCOVERY
 from stillwatch.stats.evalues import log_mean_e, log_mixture_e
 from stillwatch.stats.fdr import e_bh
-from stillwatch.stats.overdispersion import fit_beta_binomial
+from stillwatch.stats.overdispersion import BetaBinomial, fit_beta_binomial
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-_DISPERSION_CEILING = 50.0
-"""Users repeat themselves: no background is taken to be less over-dispersed than this (alpha + beta)."""
-
+_REFUSED_LOG_E = float(np.log(20.0))
+_MOST_ROUNDS = 5
 
 @dataclass(frozen=True)
 class Membership:
@@ -59,32 +58,55 @@ def confirm(candidate: Candidate, strands: Strands, book: Book, level: float) ->
         level: False-discovery rate among the members.
     """
     trials = book.totals[strands.account]
-    mean, dispersion = _background(strands, book)
-    log_e = log_mixture_e(strands.hits.sum(axis=1), trials.sum(axis=1), mean, dispersion)
+    null = _background(strands.hits.sum(axis=1), strands.account, book)
+    log_e = _account_log_e(strands, null, book)
     everyone = np.zeros(book.size)
     everyone[strands.account] = log_e
     chosen = e_bh(everyone, level)[strands.account]
     seed = np.isin(strands.account, candidate.seeds) if candidate.seeds.size else np.ones(chosen.size, bool)
     hits, held_out = strands.hits[seed, DISCOVERY + 1 :].sum(axis=1), trials[seed, DISCOVERY + 1 :].sum(axis=1)
-    judged = log_mixture_e(hits, held_out, mean, dispersion)
+    judged = log_mixture_e(hits, held_out, null.mean, null.dispersion)
     group = float(log_mean_e(judged, axis=0)) if judged.size else 0.0
-    return Membership(strands.only(chosen), log_e[chosen], group, mean, dispersion, int(held_out.sum()))
+    return Membership(strands.only(chosen), log_e[chosen], group, null.mean, null.dispersion, int(held_out.sum()))
 
 
-def _background(strands: Strands, book: Book) -> tuple[float, float]:
+def _account_log_e(strands: Strands, null: BetaBinomial, book: Book) -> Floats:
+    """Average two e-values of each account: one on its strand exchanges, one on their variety.
+
+    A person who likes one template repeats it, so repetition is expected under the null and the first e-value
+    grows slowly. Using many *different* keys of one group is not; the second has a null of its own. The mean
+    of e-values is an e-value, whatever their dependence.
+    """
+    trials = book.exchanges[strands.account]
+    variety = np.minimum(strands.variety, trials)
+    apart = _background(variety, strands.account, book)
+    both = [
+        log_mixture_e(strands.hits.sum(axis=1), trials, null.mean, null.dispersion),
+        log_mixture_e(variety, trials, apart.mean, apart.dispersion),
+    ]
+    return log_mean_e(np.stack(both), axis=0)
+
+
+def _background(counts: Ints, account: Ints, book: Book) -> BetaBinomial:
     """Fit the rate at which accounts outside the group carry its keys.
 
-    An outsider is an account for which the keys are a small part of its traffic (at most one in twenty
-    exchanges, or a single one). A key that is popular outside therefore makes its own null harder to beat.
+    An outsider is first an account for which the keys are a small part of its traffic (at most one in twenty
+    exchanges, or a single one). Accounts that the fitted null refuses at e = 20 are then left out and the null
+    is fitted again, until nothing changes: members with little traffic would widen it. Were all accounts to
+    follow the null, each round would leave out at most one in twenty (Markov). A key that is popular outside
+    has a wide null from the first round on, so hardly anybody is left out and it stays wide.
     """
-    hits, trials = strands.hits.sum(axis=1), book.exchanges[strands.account]
+    trials = book.exchanges
+    hits = np.zeros(book.size, np.int64)
+    hits[account] = counts
     outside = (hits <= 1) | (hits <= 0.05 * trials)
-    all_hits = np.zeros(book.size, np.int64)
-    all_hits[strands.account] = hits
-    outsider = np.ones(book.size, bool)
-    outsider[strands.account[~outside]] = False
-    mean, dispersion = fit_beta_binomial(all_hits[outsider], book.exchanges[outsider])
-    return float(mean), float(min(dispersion, _DISPERSION_CEILING))
+    for _ in range(_MOST_ROUNDS):
+        null = fit_beta_binomial(hits[outside], trials[outside])
+        accepted = outside & (log_mixture_e(hits, trials, null.mean, null.dispersion) < _REFUSED_LOG_E)
+        if accepted.sum() == outside.sum():
+            break
+        outside = accepted
+    return null
 
 
 def distinct(found: list[Membership], least_overlap: float = 0.6) -> list[int]:

@@ -17,24 +17,28 @@ from stillwatch.store.engine import epoch_us
 Ints = npt.NDArray[np.int64]
 
 _DAY_US = 86_400 * 1_000_000
+CLASS_BITS = 62
 _ROW = ("account_fp", "ts", "slice", "input_tokens", "output_tokens")
 
 
 def carrying(exchanges: ir.Table, marks: ir.Table, columns: tuple[str, ...]) -> ir.Table:
-    """Return the exchanges that carry a marked key, once for each group: columns group and `columns`.
+    """Return the exchanges that carry a marked key, once for each group: columns group, `columns` and bits.
 
     Args:
         exchanges: Exchanges with the column slice.
-        marks: Columns member (a raw key) and group.
+        marks: Columns member (a raw key), group, and bit (one of 62, by the class of the key).
         columns: Columns to keep; exchanges that agree in all of them count once.
+
+    Returns:
+        One row an exchange and group; bits tells which of the group's classes it carries.
     """
-    text = exchanges.select(*columns, member=exchanges["keys"].unnest())
-    parts = [text]
+    parts = [exchanges.select(*columns, member=exchanges["keys"].unnest())]
     for fingerprint in ("system_fp", "tools_fp"):
         known = exchanges.filter(exchanges[fingerprint].notnull())
         parts.append(known.select(*columns, member=known[fingerprint]))
-    hits = [part.join(marks, "member").select("group", *columns) for part in parts]
-    return ibis.union(*hits, distinct=True)
+    hits = [part.join(marks, "member").select("group", *columns, "bit") for part in parts]
+    together = ibis.union(*hits)
+    return together.group_by(["group", *columns]).aggregate(bits=together.bit.bit_or())
 
 
 def strand_counts(exchanges: ir.Table, marks: ir.Table) -> ir.Table:
@@ -49,6 +53,7 @@ def strand_counts(exchanges: ir.Table, marks: ir.Table) -> ir.Table:
         last=rows.us.max(),
         input_tokens=rows.input_tokens.sum(),
         output_tokens=rows.output_tokens.sum(),
+        bits=rows.bits.bit_or(),
     )
 
 
@@ -61,6 +66,7 @@ class Strands:
         hits: Strand exchanges by slice, shape (n, 3).
         first: First strand exchange, microseconds since the epoch, shape (n,).
         last: Last strand exchange, likewise.
+        variety: Different keys of the group that the account used, as far as 62 classes tell, shape (n,).
         tokens: Tokens sent and tokens taken in the strand, shape (n, 2).
         days: Account number, day since the epoch and strand exchanges of that day, shape (d, 3).
     """
@@ -69,6 +75,7 @@ class Strands:
     hits: Ints
     first: Ints
     last: Ints
+    variety: Ints
     tokens: Ints
     days: Ints
 
@@ -80,6 +87,7 @@ class Strands:
             hits=self.hits[rows],
             first=self.first[rows],
             last=self.last[rows],
+            variety=self.variety[rows],
             tokens=self.tokens[rows],
             days=self.days[np.isin(self.days[:, 0], account)],
         )
@@ -116,6 +124,9 @@ def _strands(account: Ints, columns: dict[str, Ints]) -> Strands:
         hits=hits if none else np.add.reduceat(hits, starts),
         first=columns["first"] if none else np.minimum.reduceat(columns["first"], starts),
         last=columns["last"] if none else np.maximum.reduceat(columns["last"], starts),
+        variety=np.bitwise_count(columns["bits"] if none else np.bitwise_or.reduceat(columns["bits"], starts)).astype(
+            np.int64
+        ),
         tokens=tokens if none else np.add.reduceat(tokens, starts),
         days=np.column_stack([account, columns["day"], hits.sum(axis=1)]),
     )
