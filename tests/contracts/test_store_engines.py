@@ -73,8 +73,11 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=ENGINES)
 def store(request, root):
-    with open_store(root, request.param, memory_limit=1 << 30, threads=2) as reader:
-        yield reader
+    with pytest.MonkeyPatch.context() as patch:
+        # Short queries only: optimising them would take longer than running them.
+        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        with open_store(root, request.param, memory_limit=1 << 30, threads=2) as reader:
+            yield reader
 
 
 @pytest.fixture(scope="module")
