@@ -1,5 +1,7 @@
 """Inputs that the tests of the kernel share."""
 
+# ruff: noqa: RUF001 - letters of other scripts are the point here
+
 from __future__ import annotations
 
 import pyarrow as pa

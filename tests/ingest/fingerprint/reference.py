@@ -1,5 +1,7 @@
 """Fingerprints in plain, slow Python, written from `docs/fingerprints.md` and not from the kernel."""
 
+# ruff: noqa: RUF001 - letters of other scripts are the point here
+
 from __future__ import annotations
 
 import hashlib
@@ -15,9 +17,36 @@ from stillwatch.model.views import Elicitation
 WORD = (1 << 64) - 1
 P0, P1 = 0x243F6A8885A308D3, 0x13198A2E03707344
 LETTER, DIGIT, SINGLE, DROPPED = 1, 2, 3, 4
-SCRIPTS = (
-    "und und zh ja ko ru uk el ar fa ur he hi bn ta te th hy ka gu pa kn ml si lo km my am"
-).split()
+SCRIPTS = [
+    "und",
+    "und",
+    "zh",
+    "ja",
+    "ko",
+    "ru",
+    "uk",
+    "el",
+    "ar",
+    "fa",
+    "ur",
+    "he",
+    "hi",
+    "bn",
+    "ta",
+    "te",
+    "th",
+    "hy",
+    "ka",
+    "gu",
+    "pa",
+    "kn",
+    "ml",
+    "si",
+    "lo",
+    "km",
+    "my",
+    "am",
+]
 
 
 def mum(a: int, b: int) -> int:
@@ -208,7 +237,7 @@ def prompt_keys(secret: Secret, data: bytes, words: list[Token]) -> list[int]:
 NAME = set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") | set(range(128, 256))
 
 
-def skeleton(secret: Secret, data: bytes) -> tuple[int, int]:
+def skeleton(secret: Secret, data: bytes) -> tuple[int, int]:  # noqa: C901, PLR0912 - one state machine, read from top to bottom
     """The inner hash of the output shape (0 for none) and elicitation bits."""
     closer = max(data.rfind(sign) for sign in (b"}", b"]", b">")) + 1
     if closer == 0:
@@ -293,7 +322,9 @@ def cell(words: list[Token]) -> int | None:
     if not counted:
         return None
     places = (1, 17, 33, 49, 2, 18, 34, 50, 16, 32)
-    return sum((2 * sum(p >> place & 1 for p in counted) > len(counted)) << bit for bit, place in enumerate(places))
+    return sum(
+        (2 * sum(p >> place & 1 for p in counted) > len(counted)) << bit for bit, place in enumerate(places)
+    )
 
 
 def _phrase_words() -> list[tuple[int, list[str]]]:

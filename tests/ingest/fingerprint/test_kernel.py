@@ -1,5 +1,7 @@
 """The kernel gives what the plain-Python reference gives, however the rows are cut."""
 
+# ruff: noqa: RUF001 - letters of other scripts are the point here
+
 from __future__ import annotations
 
 import pyarrow as pa
@@ -21,7 +23,9 @@ pieces = st.one_of(
     st.text(max_size=12),
     st.text(alphabet=st.characters(codec="ascii"), max_size=30),
     st.sampled_from([p for p in EDGE_PROMPTS if p and len(p) < 100]),
-    st.sampled_from(["think step by step", "json", '{"a": 1}', "<think>", "</think>", "’", "\u200b", "é", "2026", "的"]),
+    st.sampled_from(
+        ["think step by step", "json", '{"a": 1}', "<think>", "</think>", "’", "\u200b", "é", "2026", "的"]
+    ),
 )
 texts = st.lists(pieces, max_size=25).flatmap(
     lambda parts: st.sampled_from([" ", "", "\n"]).map(lambda joint: joint.join(parts))
@@ -32,7 +36,7 @@ def encode(row: dict[str, str | None]) -> dict[str, bytes | None]:
     return {name: None if row[name] is None else row[name].encode() for name in COLUMNS}
 
 
-def batch_of_bytes(values: list[bytes | None], wide: bool = False) -> pa.RecordBatch:
+def batch_of_bytes(values: list[bytes | None], *, wide: bool) -> pa.RecordBatch:
     """A batch of prompts that need not be valid UTF-8."""
     kind = (pa.large_binary(), pa.large_string()) if wide else (pa.binary(), pa.string())
     binary = pa.array(values, kind[0])
@@ -57,10 +61,13 @@ def test_any_text_equals_the_reference(rows):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.none() | st.binary(max_size=90) | texts.map(str.encode), min_size=1, max_size=4), st.booleans())
-@example([b"ab\xe2\x82c \xff\xfe d\xed\xa0\x80e \xf4\x90\x80\x80 \xc0\xafz \xe2"], False)
+@given(
+    st.lists(st.none() | st.binary(max_size=90) | texts.map(str.encode), min_size=1, max_size=4),
+    st.booleans(),
+)
+@example(values=[b"ab\xe2\x82c \xff\xfe d\xed\xa0\x80e \xf4\x90\x80\x80 \xc0\xafz \xe2"], wide=False)
 def test_any_bytes_equal_the_reference(values, wide):
-    got = fingerprint(batch_of_bytes(values, wide), KEY).to_pylist()
+    got = fingerprint(batch_of_bytes(values, wide=wide), KEY).to_pylist()
     nothing = dict.fromkeys(COLUMNS)
     assert got == [reference.fingerprint(SECRET, nothing | {"prompt": value}) for value in values]
 
@@ -92,7 +99,9 @@ def test_columns_without_type_and_empty_batches():
 
 
 def test_a_megabyte_has_no_more_keys_than_the_bound():
-    document = " ".join(f"word{chr(97 + i % 26)}{chr(97 + i % 23)}{chr(97 + i % 19)} item" for i in range(110_000))
+    document = " ".join(
+        f"word{chr(97 + i % 26)}{chr(97 + i % 23)}{chr(97 + i % 19)} item" for i in range(110_000)
+    )
     keys = fingerprint(rows_of([document]), KEY)["keys"].to_pylist()[0]
     assert len(document) > 1_000_000
     assert len(keys) == len(set(keys)) == 3 + 12 + 1

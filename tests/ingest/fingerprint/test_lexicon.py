@@ -1,5 +1,7 @@
 """Language guesses and what prompts ask for, on sentences that the lists were not made of."""
 
+# ruff: noqa: RUF001 - letters of other scripts are the point here
+
 from __future__ import annotations
 
 import pytest

@@ -23,10 +23,20 @@ PAPER_KEY = np.frombuffer(bytes(range(16)), np.uint64)
 PAPER = 0xA129CA6149BE45E5
 """Appendix A of the paper: key 00 01 ... 0f, message 00 01 ... 0e."""
 
-AUTHORS = """
-310e0edd47db6f72 fd67dc93c539f874 5a4fa9d909806c0d 2d7efbd796666785 b7877127e09427cf 8da699cd64557618
-cee3fe586e46c9cb 37d1018bf50002ab 6224939a79f5f593 b0e4a90bdf82009e f3b9dd94c5bb5d7a a7ad6b22462fb3f4
-""".split()
+AUTHORS = [
+    "310e0edd47db6f72",
+    "fd67dc93c539f874",
+    "5a4fa9d909806c0d",
+    "2d7efbd796666785",
+    "b7877127e09427cf",
+    "8da699cd64557618",
+    "cee3fe586e46c9cb",
+    "37d1018bf50002ab",
+    "6224939a79f5f593",
+    "b0e4a90bdf82009e",
+    "f3b9dd94c5bb5d7a",
+    "a7ad6b22462fb3f4",
+]
 """`vectors_sip64` of the authors' reference code, messages of 0 to 11 bytes."""
 
 

@@ -41,7 +41,8 @@ def test_field_names_order_and_nesting_matter():
 
 
 @pytest.mark.parametrize(
-    "text", ["plain words", "an array a[i] > b", "if (x) { y }", "see [1] and [2]", "}}}", "<only>", "1 < 2 > 0"]
+    "text",
+    ["plain words", "an array a[i] > b", "if (x) { y }", "see [1] and [2]", "}}}", "<only>", "1 < 2 > 0"],
 )
 def test_prose_and_code_without_fields_have_none(text):
     assert format_key(text) is None

@@ -1,5 +1,7 @@
 """The shipped table follows the rules of the pinned Unicode version."""
 
+# ruff: noqa: RUF001 - letters of other scripts are the point here
+
 from __future__ import annotations
 
 import importlib.util
@@ -10,7 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.ingest.fingerprint.unicode_table import DIGIT, LETTER, SEPARATOR, SINGLE, folded, unicode_table
+from stillwatch.ingest.fingerprint.generate_unicode import build
+from stillwatch.ingest.fingerprint.unicode_table import (
+    DIGIT,
+    LETTER,
+    SEPARATOR,
+    SINGLE,
+    folded,
+    unicode_table,
+)
 
 TABLE = unicode_table()
 
@@ -50,7 +60,20 @@ def test_cases_of_each_rule():
     def text(character):
         return "".join(c for _, c in folded(TABLE, character))
 
-    assert [text(c) for c in "ÉßﬁＡ９٣①ガｶſΣς"] == ["e", "ss", "fi", "a", "9", "3", "1", "カ", "カ", "s", "σ", "σ"]
+    assert [text(c) for c in "ÉßﬁＡ９٣①ガｶſΣς"] == [
+        "e",
+        "ss",
+        "fi",
+        "a",
+        "9",
+        "3",
+        "1",
+        "カ",
+        "カ",
+        "s",
+        "σ",
+        "σ",
+    ]
     assert [text(c) for c in "\u200b\u00ad\ufe0f\u0301\u3164\U000e0041"] == [""] * 6
     assert [folded(TABLE, c)[0][0] for c in "中かカไ한é"] == [SINGLE] * 4 + [LETTER] * 2
 
@@ -58,8 +81,6 @@ def test_cases_of_each_rule():
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("unicodedata2") is None, reason="unicodedata2 is not installed")
 def test_the_generator_gives_the_shipped_table():
-    from stillwatch.ingest.fingerprint.generate_unicode import build
-
     built = build()
     for name, shipped in TABLE._asdict().items():
         assert np.array_equal(built[name], shipped), name

@@ -71,7 +71,9 @@ def test_a_template_around_a_slot_keeps_its_keys(size):
 @pytest.mark.parametrize("seed", range(20))
 def test_a_template_in_the_middle_is_found_by_its_shingles(seed):
     template = slot(seed + 1000, 300)
-    first, second = (set(one(f"{slot(s, 30)} {template} {slot(s + 1, 30)}")["keys"]) for s in (seed, seed + 500))
+    first, second = (
+        set(one(f"{slot(s, 30)} {template} {slot(s + 1, 30)}")["keys"]) for s in (seed, seed + 500)
+    )
     assert {key & KIND_MASK for key in first & second} == {KeyKind.SHINGLE}
 
 
@@ -107,4 +109,7 @@ def test_cells_spread_over_their_range():
 
 def test_the_cell_leaves_out_both_ends():
     middle = slot(1, 30)
-    assert one(f"{slot(2, 8)} {middle} {slot(3, 8)}")["cell"] == one(f"{slot(4, 8)} {middle} {slot(5, 8)}")["cell"]
+    assert (
+        one(f"{slot(2, 8)} {middle} {slot(3, 8)}")["cell"]
+        == one(f"{slot(4, 8)} {middle} {slot(5, 8)}")["cell"]
+    )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from stillwatch.ingest.fingerprint.kernel import (
     HISTORY,
@@ -16,6 +16,7 @@ from stillwatch.ingest.fingerprint.kernel import (
     SYSTEM,
     TOOLS,
     Column,
+    Constants,
     Fingerprints,
     Work,
     new_work,
@@ -30,12 +31,25 @@ from stillwatch.ingest.fingerprint.unicode_table import unicode_table
 from stillwatch.ingest.fingerprint.windows import new_windows
 from stillwatch.model.columns import EXCHANGE_SCHEMA, TEXT_SCHEMA
 from stillwatch.model.errors import InputError
-from stillwatch.model.views import KeyKind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stillwatch.model.views import KeyKind
 
 FINGERPRINT_SCHEMA = pa.schema(
     [
         EXCHANGE_SCHEMA.field(name)
-        for name in ("keys", "system_fp", "tools_fp", "item_fp", "prefix_fp", "cell", "language", "elicitation")
+        for name in (
+            "keys",
+            "system_fp",
+            "tools_fp",
+            "item_fp",
+            "prefix_fp",
+            "cell",
+            "language",
+            "elicitation",
+        )
     ]
 )
 """Columns of the result of `fingerprint`, in this order."""
@@ -47,11 +61,12 @@ _LEAST_ROWS = 64
 def fingerprint(text: pa.RecordBatch, key: FingerprintKey, threads: int = 1) -> pa.RecordBatch:
     """Turn the texts of exchanges into fingerprints, in one pass over their bytes.
 
-    The result does not depend on how rows are batched or on the number of threads. Nothing of the text is kept.
+    The result does not depend on how rows are batched or on the number of threads. Nothing of the text is
+    kept.
 
     Args:
-        text: Columns of `TEXT_SCHEMA` (string, large_string, string_view or dictionaries of them); others are
-            ignored. Invalid UTF-8 is read as U+FFFD.
+        text: Columns of `TEXT_SCHEMA` (string, large_string, string_view or dictionaries of them); others
+            are ignored. Invalid UTF-8 is read as U+FFFD.
         key: Key of the deployment.
         threads: Rows are divided among so many threads; the interpreter's lock is not held.
 
@@ -74,14 +89,17 @@ def fingerprint(text: pa.RecordBatch, key: FingerprintKey, threads: int = 1) -> 
     for place, name in ((SYSTEM, "system"), (HISTORY, "history"), (PROMPT, "prompt"), (TOOLS, "tools")):
         columns[place] = _column(arrays[name])
     out = _allocate(text.num_rows)
-    bounds = _slices(columns, text.num_rows, threads)
-    arguments = (inner_secret(key), outer_secret(key, "text"), unicode_table(), lexicon(), tuple(columns), out)
-    spans = list(zip(bounds[:-1], bounds[1:], strict=True))
+    constants = Constants(inner_secret(key), outer_secret(key, "text"), unicode_table(), lexicon())
+    spans = list(pairwise(_slices(columns, text.num_rows, threads)))
+
+    def run(span: tuple[int, int]) -> int:
+        return run_rows(_work(), constants, tuple(columns), out, span)
+
     if len(spans) == 1:
-        written = [run_rows(_work(), *arguments, *spans[0])]
+        written = [run(spans[0])]
     else:
         with ThreadPoolExecutor(len(spans)) as pool:
-            written = list(pool.map(lambda span: run_rows(_work(), *arguments, *span), spans))
+            written = list(pool.map(run, spans))
     return _result(out, [(start, count) for (start, _), count in zip(spans, written, strict=True)])
 
 
@@ -108,7 +126,9 @@ def hash_column(values: pa.Array, key: FingerprintKey, kind: KeyKind) -> pa.Int6
 def _named(text: pa.RecordBatch, name: str) -> Any:
     place = text.schema.get_field_index(name)
     if place < 0:
-        raise InputError("fingerprint", f"there is no column `{name}`", "give all columns of TEXT_SCHEMA, null if need be")
+        raise InputError(
+            "fingerprint", f"there is no column `{name}`", "give all columns of TEXT_SCHEMA, null if need be"
+        )
     return text.column(place)
 
 
@@ -131,7 +151,9 @@ def _column(array: Any) -> Column:
     if offsets is None or len(array) == 0:
         empty = np.zeros(len(array), np.int64)
         return Column(0, -1, empty, empty - 1)
-    places = np.frombuffer(offsets, np.int64 if wide else np.int32)[array.offset : array.offset + len(array) + 1]
+    places = np.frombuffer(offsets, np.int64 if wide else np.int32)[
+        array.offset : array.offset + len(array) + 1
+    ]
     starts, stops = places[:-1].astype(np.int64), places[1:].astype(np.int64)
     if array.null_count:
         stops[_nulls(array)] = -1
@@ -181,7 +203,9 @@ def _result(out: Fingerprints, written: list[tuple[int, int]]) -> pa.RecordBatch
         for place, values in enumerate((out.system, out.tools, out.item, out.prefix))
     ]
     columns.append(pa.array(out.cell, pa.int16(), mask=out.cell < 0))
-    columns.append(pa.array(LANGUAGES, pa.string()).take(pa.array(out.language, pa.int8(), mask=out.language < 0)))
+    columns.append(
+        pa.array(LANGUAGES, pa.string()).take(pa.array(out.language, pa.int8(), mask=out.language < 0))
+    )
     columns.append(pa.array(out.elicitation, pa.int32(), mask=out.elicitation < 0))
     return pa.RecordBatch.from_arrays(columns, schema=FINGERPRINT_SCHEMA)
 

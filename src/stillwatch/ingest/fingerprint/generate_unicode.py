@@ -8,12 +8,14 @@ Unicode version is a new version of the fingerprints.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 UNICODE_VERSION = "18.0.0"
 CODE_POINTS = 0x110000
@@ -22,10 +24,36 @@ SEPARATOR, LETTER, DIGIT, SINGLE, DROPPED = range(5)
 CLASS_SHIFT, SCRIPT_SHIFT, EXPANDS = 21, 24, 1 << 29
 FOLD_MASK = (1 << CLASS_SHIFT) - 1
 
-SCRIPTS = (
-    "OTHER LATIN HAN KANA HANGUL CYRILLIC UKRAINIAN GREEK ARABIC PERSIAN URDU HEBREW DEVANAGARI BENGALI "
-    "TAMIL TELUGU THAI ARMENIAN GEORGIAN GUJARATI GURMUKHI KANNADA MALAYALAM SINHALA LAO KHMER MYANMAR ETHIOPIC"
-).split()
+SCRIPTS = [
+    "OTHER",
+    "LATIN",
+    "HAN",
+    "KANA",
+    "HANGUL",
+    "CYRILLIC",
+    "UKRAINIAN",
+    "GREEK",
+    "ARABIC",
+    "PERSIAN",
+    "URDU",
+    "HEBREW",
+    "DEVANAGARI",
+    "BENGALI",
+    "TAMIL",
+    "TELUGU",
+    "THAI",
+    "ARMENIAN",
+    "GEORGIAN",
+    "GUJARATI",
+    "GURMUKHI",
+    "KANNADA",
+    "MALAYALAM",
+    "SINHALA",
+    "LAO",
+    "KHMER",
+    "MYANMAR",
+    "ETHIOPIC",
+]
 """Scripts that are told apart; three are letters that mark a language within its script."""
 
 _NAMES = {
@@ -37,10 +65,13 @@ _NAMES = {
 }
 _MARKERS = {"іїєґ": "UKRAINIAN", "پچژگ": "PERSIAN", "ٹڈڑںے": "URDU"}
 _SINGLE_NAMES = (
-    *_NAMES, "THAI ", "LAO ", "KHMER ", "MYANMAR ", "NEW TAI LUE ", "TAI THAM ", "TANGUT ", "KHITAN ", "NUSHU "
+    *_NAMES, "THAI ", "LAO ", "KHMER ", "MYANMAR ", "NEW TAI LUE ", "TAI THAM ", "TANGUT ", "KHITAN ",
+    "NUSHU ",
 )  # fmt: skip
 _FILLERS = (
-    frozenset({0x115F, 0x1160, 0x3164, 0xFFA0, 0x2065}) | set(range(0xFFF0, 0xFFF9)) | set(range(0xE0000, 0xE1000))
+    frozenset({0x115F, 0x1160, 0x3164, 0xFFA0, 0x2065})
+    | set(range(0xFFF0, 0xFFF9))
+    | set(range(0xE0000, 0xE1000))
 )
 _HANGUL = range(0xAC00, 0xD7A4)
 
@@ -66,7 +97,9 @@ def _fold(code_point: int) -> str:
     while text != before:
         before = text
         text = "".join(
-            c if ord(c) in _HANGUL else _database().normalize("NFKD", _database().normalize("NFKD", c).casefold())
+            c
+            if ord(c) in _HANGUL
+            else _database().normalize("NFKD", _database().normalize("NFKD", c).casefold())
             for c in text
         )
     return text

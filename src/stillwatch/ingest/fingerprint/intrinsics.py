@@ -4,6 +4,8 @@ They are written as portable LLVM IR; the compiler picks the vector instructions
 (AVX-512, AVX2, SSE, NEON). Byte order is little endian throughout.
 """
 
+# ruff: noqa: ARG001 - numba reads the names of the arguments of an intrinsic
+
 from __future__ import annotations
 
 from typing import Any
@@ -75,8 +77,8 @@ def leading_zeros(_typing: Any, value: Any) -> Any:
 def pointer(_typing: Any, array: Any) -> Any:
     """Return the bare pointer to the data of a one-dimensional contiguous array.
 
-    Arrays are reference-counted whenever they are handed on; bare pointers are not, which makes the pass about
-    fifty times as fast. The caller keeps the array alive.
+    Arrays are reference-counted whenever they are handed on, which slows the pass down to a fraction; bare
+    pointers are not. The caller keeps the array alive.
     """
     signature = types.CPointer(array.dtype)(array)
 

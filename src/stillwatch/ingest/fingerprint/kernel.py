@@ -1,20 +1,31 @@
 """One row after the other: texts to fingerprints, without the interpreter and without its lock."""
 
+# mypy: disable-error-code="no-any-return, return-value, assignment"
+# The types of compiled functions are machine types, which numba checks; mypy sees Python numbers.
+
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
 from importlib import resources
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from stillwatch.ingest.fingerprint.intrinsics import mum, pointer
-from stillwatch.ingest.fingerprint.lexicon import Lexicon, Reading, bare_lexicon, bare_reading, clear, language, read, vote
+from stillwatch.ingest.fingerprint.lexicon import (
+    Lexicon,
+    Reading,
+    bare_lexicon,
+    bare_reading,
+    clear,
+    language,
+    read,
+    vote,
+)
 from stillwatch.ingest.fingerprint.siphash import sip_tagged, sip_word
-from stillwatch.ingest.fingerprint.skeleton import Shape, bare_shape, skeleton
+from stillwatch.ingest.fingerprint.skeleton import BITS, Shape, bare_shape, skeleton
 from stillwatch.ingest.fingerprint.tokens import (
     CARRY,
     CLOSER,
@@ -49,7 +60,11 @@ from stillwatch.ingest.fingerprint.windows import (
 )
 from stillwatch.model.views import KIND_MASK, Elicitation, KeyKind
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 SYSTEM, HISTORY, PROMPT, TOOLS = range(4)
+RAW, PAST = 3, 10
 ITEM_TAG, PREFIX_TAG = np.uint64(0x20), np.uint64(0x21)
 KEYS_PER_ROW = 17
 _SHORT, _MEDIUM, _LONG = KeyKind.PREFIX_SHORT.value, KeyKind.PREFIX_MEDIUM.value, KeyKind.PREFIX_LONG.value
@@ -75,6 +90,10 @@ class Column(NamedTuple):
     safe: int
     starts: NDArray[np.int64]
     stops: NDArray[np.int64]
+
+
+Columns = tuple[Column, Column, Column, Column]
+"""system, history, prompt, tools."""
 
 
 class Fingerprints(NamedTuple):
@@ -105,6 +124,22 @@ class Fingerprints(NamedTuple):
     elicitation: NDArray[np.int32]
 
 
+class Constants(NamedTuple):
+    """What all rows and threads share.
+
+    Attributes:
+        secret: Inner subkey, shape (46,).
+        outer: Key of the outer hash, shape (2,).
+        table: Unicode table.
+        lexicon: Phrases and frequent words.
+    """
+
+    secret: NDArray[np.uint64]
+    outer: NDArray[np.uint64]
+    table: UnicodeTable
+    lexicon: Lexicon
+
+
 class Work(NamedTuple):
     """Working memory of one thread.
 
@@ -118,6 +153,7 @@ class Work(NamedTuple):
         memo_words: Their number of words (0 for a free place is told apart by `memo_used`).
         memo_bits: Their elicitation.
         memo_used: Whether the place is taken.
+        cursor: Place of the next key, shape (1,).
     """
 
     scratch: Scratch
@@ -129,6 +165,7 @@ class Work(NamedTuple):
     memo_words: NDArray[np.int64]
     memo_bits: NDArray[np.int64]
     memo_used: NDArray[np.uint8]
+    cursor: NDArray[np.int64]
 
 
 @njit(nogil=True)
@@ -139,19 +176,17 @@ def _chain(text_hash: np.uint64, s: Scratch, secret: NDArray[np.uint64], start: 
 
 
 @njit(nogil=True)
-def _whole(
-    work: Work, secret: NDArray[np.uint64], table: UnicodeTable, lexicon: Lexicon, address: int, stop: int, safe: int
-) -> tuple[np.uint64, int, int]:
+def _whole(work: Work, c: Constants, address: int, stop: int, safe: int) -> tuple[np.uint64, int, int]:
     """Hash a whole text: the hash, its number of words, its elicitation bits."""
-    s, value, total, done = work.scratch, secret[CHAIN], 0, 0
-    begin(s, secret, address)
+    s, value, total = work.scratch, c.secret[CHAIN], 0
+    begin(s, c.secret, address)
     clear(work.reading)
     while True:
-        fill(s, secret, table, stop, safe)
+        fill(s, c.secret, c.table, stop, safe)
         last = s.at[POSITION] >= stop
         end = s.at[COUNT] if last else s.at[COUNT] - CARRY
-        read(work.reading, s, lexicon, 0, end)
-        value = _chain(value, s, secret, 0, end)
+        read(work.reading, s, c.lexicon, 0, end)
+        value = _chain(value, s, c.secret, 0, end)
         total += end
         if last:
             return value, total, work.reading.bits[0]
@@ -159,43 +194,39 @@ def _whole(
 
 
 @njit(nogil=True)
-def _remembered(
-    work: Work, secret: NDArray[np.uint64], table: UnicodeTable, lexicon: Lexicon, column: Column, row: int
-) -> tuple[np.uint64, int, int, np.uint64]:
+def _remembered(work: Work, c: Constants, column: Column, row: int) -> tuple[np.uint64, int, int, np.uint64]:
     """Hash a system prompt or tool list, which many rows repeat: as `_whole`, and the exact hash."""
     length = column.stops[row] - column.starts[row]
     if length <= 0:
         return np.uint64(0), 0, 0, np.uint64(0)
     address = column.base + column.starts[row]
-    raw = raw_hash(secret, address, length)
+    raw = raw_hash(c.secret, address, length)
     slot = raw & _MEMO_MASK
     if not (work.memo_used[slot] == 1 and work.memo_raw[slot] == raw):
-        found = _whole(work, secret, table, lexicon, address, address + length, column.safe)
+        found = _whole(work, c, address, address + length, column.safe)
         work.memo_hash[slot], work.memo_words[slot], work.memo_bits[slot] = found
         work.memo_raw[slot], work.memo_used[slot] = raw, np.uint8(1)
     return work.memo_hash[slot], work.memo_words[slot], work.memo_bits[slot], raw
 
 
 @njit(nogil=True)
-def _read_prompt(
-    work: Work, secret: NDArray[np.uint64], table: UnicodeTable, lexicon: Lexicon, address: int, stop: int, safe: int
-) -> int:
+def _read_prompt(work: Work, c: Constants, address: int, stop: int, safe: int) -> int:
     """Read one prompt into the working memory and return its number of words."""
     s, w, total = work.scratch, work.windows, 0
-    begin(s, secret, address)
+    begin(s, c.secret, address)
     clear(work.reading)
     for i in range(3):
         w.lanes[i] = np.uint64(0)
     first = True
     while True:
-        fill(s, secret, table, stop, safe)
+        fill(s, c.secret, c.table, stop, safe)
         count = s.at[COUNT]
         last = s.at[POSITION] >= stop
         end = count if last else count - CARRY
         if first:
-            prefixes(w, s.words, secret, count)
-        shingles(s, secret, 0, end)
-        read(work.reading, s, lexicon, 0, end)
+            prefixes(w, s.words, c.secret, count)
+        shingles(s, c.secret, 0, end)
+        read(work.reading, s, c.lexicon, 0, end)
         if first:
             vote(work.reading, count)
         whole = first and last and count <= EDGE_FROM
@@ -205,7 +236,7 @@ def _read_prompt(
         if last:
             if not whole:
                 remove_lanes(w, s.publics, count - EDGE, min(count, room))
-            w.prefix[3] = window(s.words, secret, max(count - SUFFIX_WORDS, 0), count)
+            w.prefix[3] = window(s.words, c.secret, max(count - SUFFIX_WORDS, 0), count)
             return total
         carry(s)
         first = False
@@ -217,89 +248,65 @@ def _text_key(outer: NDArray[np.uint64], value: np.uint64, kind: int) -> np.uint
 
 
 @njit(nogil=True)
-def _write_keys(
-    work: Work, outer: NDArray[np.uint64], words: int, shape: np.uint64, keys: NDArray[np.uint64], at: int
-) -> int:
-    """Write the text keys of one prompt at `at` and return the place behind them."""
+def _put_key(work: Work, c: Constants, out: Fingerprints, value: np.uint64, kind: int) -> None:
+    out.keys[work.cursor[0]] = _text_key(c.outer, value, kind)
+    work.cursor[0] += 1
+
+
+@njit(nogil=True)
+def _write_keys(work: Work, c: Constants, out: Fingerprints, words: int, shape: np.uint64) -> None:
+    """Write the text keys of one prompt of `words` words."""
     prefix, s = work.windows.prefix, work.scratch
     if words > 0:
-        keys[at] = _text_key(outer, prefix[0], _SHORT)
-        at += 1
+        _put_key(work, c, out, prefix[0], _SHORT)
     if words > SHORT:
-        keys[at] = _text_key(outer, prefix[1], _MEDIUM)
-        at += 1
+        _put_key(work, c, out, prefix[1], _MEDIUM)
     if words > MEDIUM:
-        keys[at] = _text_key(outer, prefix[2], _LONG)
-        at += 1
+        _put_key(work, c, out, prefix[2], _LONG)
     head, tail = s.tail[0], s.tail[1]
     for i in range(head):
-        keys[at + i] = _text_key(outer, s.kept[i], _SHINGLE)
-    at += head
+        _put_key(work, c, out, s.kept[i], _SHINGLE)
     for i in range(max(tail - TAIL, 0), tail):
-        keys[at] = _text_key(outer, s.kept[HEAD + i % TAIL], _SHINGLE)
-        at += 1
+        _put_key(work, c, out, s.kept[HEAD + i % TAIL], _SHINGLE)
     if words > SUFFIX_WORDS:
-        keys[at] = _text_key(outer, prefix[3], _SUFFIX)
-        at += 1
+        _put_key(work, c, out, prefix[3], _SUFFIX)
     if shape != 0:
-        keys[at] = _text_key(outer, shape, _FORMAT)
-        at += 1
-    return at
+        _put_key(work, c, out, shape, _FORMAT)
 
 
 @njit(nogil=True)
-def _prompt_row(
-    work: Work,
-    secret: NDArray[np.uint64],
-    outer: NDArray[np.uint64],
-    table: UnicodeTable,
-    lexicon: Lexicon,
-    column: Column,
-    out: Fingerprints,
-    row: int,
-    at: int,
-) -> int:
-    """Fingerprint the prompt of one row; return the place behind its keys."""
+def _prompt_row(work: Work, c: Constants, column: Column, out: Fingerprints, row: int) -> None:
+    """Fingerprint the prompt of one row."""
     address, stop = column.base + column.starts[row], column.base + column.stops[row]
-    words = _read_prompt(work, secret, table, lexicon, address, stop, column.safe)
-    shape, closer = np.uint64(0), work.scratch.at[CLOSER]
-    work.shape.at[5] = 0
+    words = _read_prompt(work, c, address, stop, column.safe)
+    shape, closer, before = np.uint64(0), work.scratch.at[CLOSER], work.cursor[0]
+    work.shape.at[BITS] = 0
     if closer != 0:
-        shape = skeleton(work.shape, lexicon, secret, address, closer)
-    end = _write_keys(work, outer, words, shape, out.keys, at)
-    out.key_count[row] = end - at
+        shape = skeleton(work.shape, c.lexicon, c.secret, address, closer)
+    _write_keys(work, c, out, words, shape)
+    out.key_count[row] = work.cursor[0] - before
     out.present[row] |= np.uint8(words > 0) << np.uint8(2)
-    out.item[row] = sip_word(outer, work.scratch.item[0], ITEM_TAG)
+    out.item[row] = sip_word(c.outer, work.scratch.item[0], ITEM_TAG)
     out.cell[row] = cell(work.windows)
     out.language[row] = language(work.reading, work.scratch, words)
-    out.elicitation[row] |= work.reading.bits[0] | work.shape.at[5]
-    return end
+    out.elicitation[row] |= work.reading.bits[0] | work.shape.at[BITS]
 
 
 @njit(nogil=True)
-def _context_row(
-    work: Work,
-    secret: NDArray[np.uint64],
-    outer: NDArray[np.uint64],
-    table: UnicodeTable,
-    lexicon: Lexicon,
-    columns: tuple[Column, Column, Column, Column],
-    out: Fingerprints,
-    row: int,
-) -> int:
+def _context_row(work: Work, c: Constants, columns: Columns, out: Fingerprints, row: int) -> int:
     """Fingerprint what surrounds the prompt of one row; return the elicitation bits of the system prompt."""
-    value, words, bits, raw = _remembered(work, secret, table, lexicon, columns[SYSTEM], row)
+    value, words, bits, raw = _remembered(work, c, columns[SYSTEM], row)
     present = 0
     if words > 0:
-        present, out.system[row] = 1, _text_key(outer, value, _SYSTEM)
-    value, words, _bits, _raw = _remembered(work, secret, table, lexicon, columns[TOOLS], row)
+        present, out.system[row] = 1, _text_key(c.outer, value, _SYSTEM)
+    value, words, _bits, _raw = _remembered(work, c, columns[TOOLS], row)
     if words > 0:
-        present, out.tools[row] = present | 2, _text_key(outer, value, _TOOLS)
+        present, out.tools[row] = present | 2, _text_key(c.outer, value, _TOOLS)
     history = columns[HISTORY]
     length = history.stops[row] - history.starts[row]
     if length > 0:
-        past = raw_hash(secret, history.base + history.starts[row], length)
-        out.prefix[row] = sip_word(outer, mum(raw ^ secret[3], past ^ secret[10]), PREFIX_TAG)
+        past = raw_hash(c.secret, history.base + history.starts[row], length)
+        out.prefix[row] = sip_word(c.outer, mum(raw ^ c.secret[RAW], past ^ c.secret[PAST]), PREFIX_TAG)
         present |= 8
     out.present[row] = np.uint8(present)
     return bits & _NOT_IN_SYSTEM
@@ -317,6 +324,7 @@ def _bare_work(w: Work) -> Work:
         pointer(w.memo_words),
         pointer(w.memo_bits),
         pointer(w.memo_used),
+        pointer(w.cursor),
     )
 
 
@@ -342,27 +350,23 @@ def _bare_out(out: Fingerprints) -> Fingerprints:
 
 
 @njit(nogil=True)
-def _rows(
-    work: Work,
-    secret: NDArray[np.uint64],
-    outer: NDArray[np.uint64],
-    table: UnicodeTable,
-    lexicon: Lexicon,
-    columns: tuple[Column, Column, Column, Column],
-    out: Fingerprints,
-    start: int,
-    stop: int,
-) -> int:
-    at = start * KEYS_PER_ROW
-    for row in range(start, stop):
-        bits = _context_row(work, secret, outer, table, lexicon, columns, out, row)
+def _bare_constants(c: Constants) -> Constants:
+    return Constants(pointer(c.secret), pointer(c.outer), bare_table(c.table), bare_lexicon(c.lexicon))
+
+
+@njit(nogil=True)
+def _rows(work: Work, c: Constants, columns: Columns, out: Fingerprints, span: tuple[int, int]) -> int:
+    begins = span[0] * KEYS_PER_ROW
+    work.cursor[0] = begins
+    for row in range(span[0], span[1]):
+        bits = _context_row(work, c, columns, out, row)
         if columns[PROMPT].stops[row] < 0:
             out.key_count[row] = out.cell[row] = out.language[row] = -1
             out.elicitation[row] = bits if out.present[row] & 1 else -1
             continue
         out.elicitation[row] = bits
-        at = _prompt_row(work, secret, outer, table, lexicon, columns[PROMPT], out, row, at)
-    return at - start * KEYS_PER_ROW
+        _prompt_row(work, c, columns[PROMPT], out, row)
+    return work.cursor[0] - begins
 
 
 Run = Callable[..., int]
@@ -371,36 +375,16 @@ Run = Callable[..., int]
 def _compile(revision: str) -> Run:
     """Compile the row loop; `revision` makes an old compilation of other sources unusable.
 
-    numba looks at the file of this function alone when it decides whether its cache on disk is up to date, but it
-    also compares closed-over values.
+    numba looks at the file of this function alone when it decides whether its cache on disk is up to date,
+    but it also compares closed-over values.
     """
 
     @njit(nogil=True, cache=True)
-    def run(
-        work: Work,
-        secret: NDArray[np.uint64],
-        outer: NDArray[np.uint64],
-        table: UnicodeTable,
-        lexicon: Lexicon,
-        columns: tuple[Column, Column, Column, Column],
-        out: Fingerprints,
-        start: int,
-        stop: int,
-    ) -> int:
+    def run(work: Work, c: Constants, columns: Columns, out: Fingerprints, span: tuple[int, int]) -> int:
         _ = revision
         system, history, prompt, tools = columns
         bare = (_bare_column(system), _bare_column(history), _bare_column(prompt), _bare_column(tools))
-        return _rows(
-            _bare_work(work),
-            pointer(secret),
-            pointer(outer),
-            bare_table(table),
-            bare_lexicon(lexicon),
-            bare,
-            _bare_out(out),
-            start,
-            stop,
-        )
+        return _rows(_bare_work(work), _bare_constants(c), bare, _bare_out(out), span)
 
     compiled: Run = run
     return compiled
@@ -448,4 +432,5 @@ def new_work(scratch: Scratch, windows: Windows, reading: Reading, shape: Shape)
         np.zeros(MEMO_SLOTS, np.int64),
         np.zeros(MEMO_SLOTS, np.int64),
         np.zeros(MEMO_SLOTS, np.uint8),
+        np.zeros(1, np.int64),
     )

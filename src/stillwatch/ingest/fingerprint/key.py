@@ -8,11 +8,14 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stillwatch.model.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 KEY_BYTES = 32
 _INFO = b"stillwatch fingerprint 1 "

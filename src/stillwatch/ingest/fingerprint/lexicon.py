@@ -1,20 +1,26 @@
 """Phrases and frequent words, compiled for look-up by the public word hash during the pass."""
 
+# mypy: disable-error-code="no-any-return, return-value, assignment"
+# The types of compiled functions are machine types, which numba checks; mypy sees Python numbers.
+
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from stillwatch.ingest.fingerprint.intrinsics import mum, pointer
 from stillwatch.ingest.fingerprint.phrases import PHRASES, REASONING_TAGS, STOP_WORDS
 from stillwatch.ingest.fingerprint.tokens import COUNT, OTHERS, PUBLIC_0, PUBLIC_1, Scratch
 from stillwatch.ingest.fingerprint.unicode_table import LETTER, SINGLE, UnicodeTable, folded, unicode_table
 from stillwatch.model.views import Elicitation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
 SLOTS = 1 << 14
 _SLOT_MASK = np.uint64(SLOTS - 1)
@@ -29,9 +35,36 @@ ROOT, TAGS = 0, 1
 _WORD = 0xFFFFFFFFFFFFFFFF
 
 LATIN_LANGUAGES = tuple(STOP_WORDS)
-_SCRIPT_LANGUAGES = (
-    "und und zh ja ko ru uk el ar fa ur he hi bn ta te th hy ka gu pa kn ml si lo km my am".split()
-)
+_SCRIPT_LANGUAGES = [
+    "und",
+    "und",
+    "zh",
+    "ja",
+    "ko",
+    "ru",
+    "uk",
+    "el",
+    "ar",
+    "fa",
+    "ur",
+    "he",
+    "hi",
+    "bn",
+    "ta",
+    "te",
+    "th",
+    "hy",
+    "ka",
+    "gu",
+    "pa",
+    "kn",
+    "ml",
+    "si",
+    "lo",
+    "km",
+    "my",
+    "am",
+]
 LANGUAGES = (*_SCRIPT_LANGUAGES, *LATIN_LANGUAGES)
 """BCP-47 codes; the first 28 belong to the scripts of the Unicode table, the others to frequent words."""
 UNDETERMINED = 0
@@ -42,9 +75,9 @@ class Lexicon(NamedTuple):
     """Look-up tables.
 
     Attributes:
-        first: By 14 bits of a public hash: the language the word votes for (0 for none) in the three lowest bits,
-            and whether it may be a phrase alone (32), the second word (64) or the first word (128) of a phrase;
-            shape (16384,).
+        first: By 14 bits of a public hash: the language the word votes for (0 for none) in the three lowest
+            bits, and whether it may be a phrase alone (32), the second word (64) or the first word (128) of
+            a phrase; shape (16384,).
         edge_key: Open-addressed table of the edges of the phrase trie; 0 is free.
         edge_next: Node that an edge leads to.
         bits: `Elicitation` bits of the phrases that end at a node.
@@ -76,7 +109,9 @@ class Reading(NamedTuple):
 
 def new_reading(size: int) -> Reading:
     """Allocate the working memory of one thread for fillings of `size` words."""
-    return Reading(np.zeros(1, np.uint64), np.zeros(1, np.int64), np.zeros(size, np.int64), np.zeros(size + 1, np.uint8))
+    return Reading(
+        np.zeros(1, np.uint64), np.zeros(1, np.int64), np.zeros(size, np.int64), np.zeros(size + 1, np.uint8)
+    )
 
 
 @njit(nogil=True)
@@ -159,7 +194,7 @@ def language(r: Reading, s: Scratch, words: int) -> int:
 def _most_frequent(scripts: NDArray[np.int64]) -> int:
     best = 2
     for script in range(3, 28):
-        marker = script == _UKRAINIAN or script == _PERSIAN or script == _URDU
+        marker = script in (_UKRAINIAN, _PERSIAN, _URDU)
         if scripts[script] > scripts[best] and not marker:
             best = script
     return best
@@ -167,7 +202,7 @@ def _most_frequent(scripts: NDArray[np.int64]) -> int:
 
 @njit(nogil=True)
 def _of_script(scripts: NDArray[np.int64], best: int) -> int:
-    if best == _HAN or best == _KANA:
+    if best in (_HAN, _KANA):
         return _KANA if 8 * scripts[_KANA] >= scripts[_HAN] else _HAN
     if best == _CYRILLIC:
         return _UKRAINIAN if 10 * scripts[_UKRAINIAN] >= scripts[best] else _CYRILLIC
@@ -245,18 +280,20 @@ def _plant(edges: dict[tuple[int, int], int], bits: list[int], node: int, words:
     bits[node] |= int(bit)
 
 
-def _first_words(table: UnicodeTable, edges: dict[tuple[int, int], int], bits: list[int]) -> NDArray[np.uint8]:
+def _first_words(
+    table: UnicodeTable, edges: dict[tuple[int, int], int], bits: list[int]
+) -> NDArray[np.uint8]:
     first = np.zeros(SLOTS, np.uint8)
     for lane, words in enumerate(STOP_WORDS.values(), start=1):
         for word in words:
             slot = (public_hash(next(words_of(table, word))) >> 8) % SLOTS
             first[slot] = first[slot] or lane
-    starts = {following: word for (node, word), following in edges.items() if node == ROOT}
-    for following, word in starts.items():
-        first[(word >> 8) % SLOTS] |= FIRST | (ALONE if bits[following] else 0)
-    for node, word in edges:
+    starts = {following: start for (node, start), following in edges.items() if node == ROOT}
+    for following, start in starts.items():
+        first[(start >> 8) % SLOTS] |= FIRST | (ALONE if bits[following] else 0)
+    for node, second in edges:
         if node in starts:
-            first[(word >> 8) % SLOTS] |= SECOND
+            first[(second >> 8) % SLOTS] |= SECOND
     return first
 
 

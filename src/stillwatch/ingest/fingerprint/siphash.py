@@ -3,13 +3,20 @@
 Source: J.-P. Aumasson, D. J. Bernstein, "SipHash: a fast short-input PRF", INDOCRYPT 2012.
 """
 
+# mypy: disable-error-code="no-any-return, return-value, assignment"
+# The types of compiled functions are machine types, which numba checks; mypy sees Python numbers.
+
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from stillwatch.ingest.fingerprint.intrinsics import load8, load64
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _C0 = np.uint64(0x736F6D6570736575)
 _C1 = np.uint64(0x646F72616E646F6D)

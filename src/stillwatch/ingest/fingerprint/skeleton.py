@@ -1,15 +1,17 @@
-"""The shape of the output that a prompt demands: field names and brackets of its last JSON-like block, or its tags.
+"""The output shape that a prompt demands: names and brackets of its last JSON-like block, or its tags.
 
 Only prompts with a closing sign are looked at again, and of them only the last bytes before that sign.
 """
 
+# mypy: disable-error-code="no-any-return, return-value, assignment"
+# The types of compiled functions are machine types, which numba checks; mypy sees Python numbers.
+
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from stillwatch.ingest.fingerprint.intrinsics import load8, mum, pointer
 from stillwatch.ingest.fingerprint.lexicon import TAGS, Lexicon, step
@@ -17,11 +19,14 @@ from stillwatch.ingest.fingerprint.siphash import partial
 from stillwatch.ingest.fingerprint.tokens import PUBLIC_0, PUBLIC_1
 from stillwatch.model.views import Elicitation
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 REACH = 2048
 """Bytes before the last closing sign that are looked at."""
 LONGEST_NAME = 48
 SKELETON = 9
-_DEPTH, _NAMES, _TAGS, _FOUND, _BEFORE, _BITS = range(6)
+_DEPTH, _NAMES, _TAGS, _FOUND, _BEFORE, BITS = range(6)
 _BLOCK, _BEST, _TAG_HASH = range(3)
 _FOLD = np.uint64(0x2020202020202020)
 _OPEN, _CLOSE, _COMMA = 0x7B, 0x7D, 0x2C
@@ -32,8 +37,8 @@ class Shape(NamedTuple):
     """Working memory of one thread.
 
     Attributes:
-        at: DEPTH of brackets, NAMES in the open block, TAGS so far, whether a block was FOUND, the sign BEFORE, BITS
-            of `Elicitation`.
+        at: DEPTH of brackets, NAMES in the open block, TAGS so far, whether a block was FOUND, the sign
+            BEFORE, BITS of `Elicitation`.
         hashes: Hash of the open BLOCK, of the BEST one so far, of the tags.
     """
 
@@ -54,7 +59,7 @@ def bare_shape(x: Shape) -> Shape:
 
 @njit(nogil=True)
 def skeleton(shape: Shape, lexicon: Lexicon, secret: NDArray[np.uint64], start: int, stop: int) -> np.uint64:
-    """Return the hash of the last output shape before `stop` (behind a closing sign), 0 where there is none."""
+    """Hash the last output shape before `stop` (behind a closing sign); 0 where there is none."""
     for i in range(6):
         shape.at[i] = 0
     for i in range(3):
@@ -63,7 +68,7 @@ def skeleton(shape: Shape, lexicon: Lexicon, secret: NDArray[np.uint64], start: 
     while at < stop:
         at = _sign(shape, lexicon, secret, at, stop)
     if shape.at[_FOUND]:
-        shape.at[_BITS] |= _FORMAT_BIT
+        shape.at[BITS] |= _FORMAT_BIT
         return shape.hashes[_BEST]
     return shape.hashes[_TAG_HASH] if shape.at[_TAGS] >= 2 else np.uint64(0)
 
@@ -81,7 +86,7 @@ def _sign(shape: Shape, lexicon: Lexicon, secret: NDArray[np.uint64], at: int, s
         _open_bracket(shape, secret, byte)
     elif folded == _CLOSE:
         _close_bracket(shape, secret, byte)
-    if byte > 0x20 and byte != 0x22 and byte != 0x27:
+    if byte > 32 and byte not in {34, 39}:
         shape.at[_BEFORE] = _OPEN if folded == _OPEN else byte
     return at + 1
 
@@ -117,7 +122,7 @@ def _name(shape: Shape, secret: NDArray[np.uint64], at: int, stop: int) -> int:
     """Take up a run of name characters: a field if it begins an entry and a colon follows."""
     end = _end_of_name(at, stop)
     before, shape.at[_BEFORE] = shape.at[_BEFORE], 0x61
-    if shape.at[_DEPTH] == 0 or (before != _OPEN and before != _COMMA):
+    if shape.at[_DEPTH] == 0 or (before not in (_OPEN, _COMMA)):
         return end
     behind = end
     while behind < min(stop, end + 4) and (load8(behind) in (0x22, 0x27, 0x20)):
@@ -141,7 +146,7 @@ def _tag(shape: Shape, lexicon: Lexicon, secret: NDArray[np.uint64], at: int, st
     shape.at[_TAGS] += 1
     value = _add(secret, shape.hashes[_TAG_HASH], 0x3C if name == at + 1 else 0x2F)
     shape.hashes[_TAG_HASH] = _add_name(secret, value, name, end)
-    shape.at[_BITS] |= _bits_of_tag(lexicon, name, end - name)
+    shape.at[BITS] |= _bits_of_tag(lexicon, name, end - name)
     return end + 1
 
 

@@ -1,18 +1,20 @@
 """Text to word hashes: normalisation and hashing in one pass over the bytes.
 
 `fill` reads a text from where it stopped last and writes the hashes of the next words into a scratch that
-stays in the first-level cache; the steps after it never touch the text again. Runs of ASCII are cut into words
-64 bytes at a time with bit masks (`_ascii`); everything else goes code point by code point (`_general`). Both
-give the same words for the same text.
+stays in the first-level cache; the steps after it never touch the text again. Runs of ASCII are cut into
+words 64 bytes at a time with bit masks (`_ascii`); everything else goes code point by code point
+(`_general`). Both give the same words for the same text.
 """
+
+# mypy: disable-error-code="no-any-return, return-value, assignment"
+# The types of compiled functions are machine types, which numba checks; mypy sees Python numbers.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from stillwatch.ingest.fingerprint.intrinsics import (
     classify,
@@ -40,6 +42,9 @@ from stillwatch.ingest.fingerprint.unicode_table import (
     entry_of,
 )
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 ROOM = 512
 """Words that one filling of the scratch holds, before what is carried over."""
 MARGIN = 64
@@ -62,7 +67,7 @@ ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _FOLD = np.uint64(0x2020202020202020)
 _NUMBER = np.uint64(0x23)
 _BASE_SCRIPT = np.array([*range(6), 5, 7, 8, 8, 8, *range(11, 32)])
-"""Letters that mark a language count for their script too: Ukrainian for Cyrillic, Persian, Urdu for Arabic."""
+"""Letters that mark a language count for their script too: Ukrainian for Cyrillic, Urdu for Arabic."""
 _LOW, _HIGH, _KEYED, _PUBLIC = range(4)
 _BYTES, _UNITS, _CLASS = range(3)
 
@@ -73,8 +78,8 @@ class Scratch(NamedTuple):
     Attributes:
         words: Keyed word hashes, shape (592,).
         publics: Hashes of the same words that need no key; the lowest bit is set for long words.
-        at: POSITION in the text (an address), COUNT of words, AFTER_DIGITS, CLOSER (address behind the last closing
-            sign, 0 if none), OTHERS (words of scripts other than Latin).
+        at: POSITION in the text (an address), COUNT of words, AFTER_DIGITS, CLOSER (address behind the
+            last closing sign, 0 if none), OTHERS (words of scripts other than Latin).
         item: Running hash of all tokens with their digits, shape (1,).
         scripts: Words of each script outside ASCII, shape (32,).
         block: The open word: LOW and HIGH half of its block, KEYED and PUBLIC hash so far.
@@ -326,7 +331,9 @@ def _utf8(folded: int) -> tuple[np.uint64, int]:
     if folded < 0x10000:
         three = 0x8080E0 | (folded >> 12) | ((folded >> 6 & 0x3F) << 8) | ((folded & 0x3F) << 16)
         return np.uint64(three), 3
-    four = (folded >> 18) | ((folded >> 12 & 0x3F) << 8) | ((folded >> 6 & 0x3F) << 16) | ((folded & 0x3F) << 24)
+    four = (
+        (folded >> 18) | ((folded >> 12 & 0x3F) << 8) | ((folded >> 6 & 0x3F) << 16) | ((folded & 0x3F) << 24)
+    )
     return np.uint64(0x808080F0 | four), 4
 
 

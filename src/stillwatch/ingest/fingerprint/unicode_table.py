@@ -1,16 +1,21 @@
 """The table that folds code points, read from `unicode.npz` (made by `generate_unicode`)."""
 
+# mypy: disable-error-code="no-any-return, return-value, assignment"
+# The types of compiled functions are machine types, which numba checks; mypy sees Python numbers.
+
 from __future__ import annotations
 
 from functools import lru_cache
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from stillwatch.ingest.fingerprint.intrinsics import load8, pointer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SEPARATOR, LETTER, DIGIT, SINGLE, DROPPED = range(5)
 BLOCK_BITS = 7

@@ -4,16 +4,21 @@ All of it works on the word hashes in the scratch. Windows are hashed with the m
 O. Kaser, "Strongly universal string hashing is fast", 2014) over word hashes that are secret themselves.
 """
 
+# mypy: disable-error-code="no-any-return, return-value, assignment"
+# The types of compiled functions are machine types, which numba checks; mypy sees Python numbers.
+
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from stillwatch.ingest.fingerprint.intrinsics import pointer
 from stillwatch.ingest.fingerprint.tokens import CARRY, COUNT, Scratch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SHORT, MEDIUM, LONG, SUFFIX_WORDS = 8, 16, 32, 8
 SHINGLE_WORDS = 4
@@ -145,7 +150,9 @@ def cell(w: Windows) -> int:
         return -1
     half = (counted >> _ONE) * _LANES + _SIGNS
     return (
-        _majority(half, w.lanes[1]) | (_majority(half, w.lanes[2]) << 4) | ((_majority(half, w.lanes[0]) & 6) << 7)
+        _majority(half, w.lanes[1])
+        | (_majority(half, w.lanes[2]) << 4)
+        | ((_majority(half, w.lanes[0]) & 6) << 7)
     )
 
 
