@@ -47,10 +47,9 @@ class Part(msgspec.Struct, gc=False):
     content: str | list[Part | str] | None = None
     output: str | list[Part | str] | None = None
     signature: str | None = None
-    data: msgspec.Raw | None = None
     name: str | None = None
-    input: msgspec.Raw | None = None
-    arguments: msgspec.Raw | None = None
+    input: msgspec.Raw = msgspec.Raw(b"")
+    arguments: msgspec.Raw = msgspec.Raw(b"")
 
 
 class Thought(msgspec.Struct, gc=False):
@@ -63,7 +62,7 @@ class Called(msgspec.Struct, gc=False):
     """Name and arguments of a tool call."""
 
     name: str | None = None
-    arguments: msgspec.Raw | None = None
+    arguments: msgspec.Raw = msgspec.Raw(b"")
 
 
 class ToolCall(msgspec.Struct, gc=False):
@@ -181,7 +180,7 @@ def converse(messages: type_messages, system: str | None = None) -> Conversation
     """Take `messages` apart; `system` stands before them where the interface keeps it apart."""
     if messages is None:
         return NO_TEXT if system is None else Conversation(system, None, None, None, 0, ())
-    if type(messages) is list and len(messages) <= 2:
+    if type(messages) is list and 0 < len(messages) <= 2:
         simple = _simple(messages, system)
         if simple is not None:
             return simple
@@ -234,6 +233,7 @@ def _take_apart(reading: _Reading, system: str | None) -> Conversation:
     newest = [text for role, text in segments[start:end] if role == "user" and text != REDACTED]
     opening = [text for _, text in segments[end:]] if newest else []
     older = segments[first:start] + [segment for segment in segments[start:end] if segment[0] != "user"]
+    older += [] if newest else segments[end:]
     return Conversation(
         "\n".join(lead if system is None else [system, *lead]) or None,
         "".join([f"{role}\n{text}\n" for role, text in older]) or None,
@@ -266,8 +266,9 @@ def flat(content: str | list[Part | str] | list[Part] | None) -> str:
     return "\n".join(part if isinstance(part, str) else part.text or "" for part in content)
 
 
-def _raw(value: msgspec.Raw | None) -> str:
-    return "" if value is None else bytes(value).decode()
+def _raw(value: msgspec.Raw) -> str:
+    """Return JSON as it was given; `Raw` cannot stand in a union, so that what is missing is empty."""
+    return bytes(value).decode()
 
 
 class Tools(NamedTuple):

@@ -120,16 +120,15 @@ def choose(name: str, sample: list[Mapping[str, Any]], wanted: str) -> LineForma
 
 def _sample(head: bytes, document: bool) -> list[Mapping[str, Any]]:
     """Return the first records that can be decoded."""
-    limits = Limits(len(head), _SAMPLE, len(head))
-    rest = BytesIO(head)
     cut = document_blocks if document else line_blocks
     found: list[Mapping[str, Any]] = []
     try:
-        block = next(cut(rest.readinto, limits), None)
+        for block in cut(BytesIO(head).readinto, Limits(len(head), 1, len(head))):
+            found += _plain(bytes(block.data))
+            if len(found) >= _SAMPLE or block.first >= _SAMPLE:
+                break
     except Unfinished:
-        block = None
-    for line in bytes(block.data).splitlines()[:_SAMPLE] if block else ():
-        found += _plain(line)
+        return found
     return found[:_SAMPLE]
 
 
@@ -186,7 +185,11 @@ def read_block(block: Block, chosen: LineFormat, options: IngestOptions, positio
     if not records:
         return Piece(None, seen, tuple(rejected), position)
     flat, places = _flatten(records, lines)
-    return Piece(chosen.draft(flat, places, options.account_fields), seen, tuple(rejected), position)
+    draft = chosen.draft(flat, places, options.account_fields)
+    for index in draft.refused if draft.rows == len(flat) else ():
+        stranger = _stranger([flat[index]], chosen) if isinstance(flat[index], dict) else None
+        draft.refused[index] = stranger or draft.refused[index]
+    return Piece(draft, seen, tuple(rejected), position)
 
 
 Decoded = tuple[list[Any], list[int] | range, list[tuple[int, Refusal]]]
@@ -241,13 +244,15 @@ def _explain(line: bytes, error: BaseException, chosen: LineFormat) -> Refusal:
         return Refusal(
             "the line holds NUL bytes", "look for a crash of the log writer or a full disk at that time"
         )
-    sample = _plain(line)
+    return _stranger(_plain(line), chosen) or refusal_of(error)
+
+
+def _stranger(sample: list[Mapping[str, Any]], chosen: LineFormat) -> Refusal | None:
+    """Say that records are of another format, if they clearly are."""
     likely = recognise(sample)
-    if likely is not None and likely is not chosen and resemblance(chosen, sample) < SURE:
-        return Refusal(
-            f"a line of {likely.title} in a file of {chosen.title}", "put each format into files of its own"
-        )
-    return refusal_of(error)
+    if likely is None or likely is chosen or resemblance(chosen, sample) >= SURE:
+        return None
+    return Refusal(f"a line of {likely.title} in a file of {chosen.title}", "put each format into files of its own")
 
 
 def _flatten(records: list[Any], lines: list[int] | range) -> tuple[list[Any], Places]:
