@@ -51,6 +51,11 @@ class TestBetaBinomial:
         value = float(log_beta_binomial_pmf(hits, n, float(mean), float(dispersion)))
         assert value == pytest.approx(exact_log_pmf(hits, n, mean, dispersion), rel=1e-11, abs=1e-11)
 
+    @pytest.mark.parametrize("dispersion", [66, 70, 200])
+    def test_the_series_for_large_dispersion_is_exact_to_rounding(self, dispersion):
+        value = float(log_beta_binomial_pmf(7, 14, 0.5, dispersion))
+        assert value == pytest.approx(exact_log_pmf(7, 14, Fraction(1, 2), Fraction(dispersion)), abs=1e-12)
+
     def test_agrees_with_scipy(self):
         hits = np.arange(41)
         over = log_beta_binomial_pmf(hits, 40, 0.2, 12.0)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.optimize import brentq
 
 from stillwatch.stats.poisson import critical_counts, log_sf, validated
 
@@ -91,6 +92,17 @@ def test_validated_is_reaching_the_critical_count(mean, level, least, data):
         data.draw(st.lists(st.integers(-3, 3), min_size=mean.size, max_size=mean.size))
     )
     np.testing.assert_array_equal(validated(counts, mean, level, least), counts >= critical)
+
+
+@pytest.mark.parametrize("level", [1e-300, 1e-20, 1e-6, 0.05, 0.7])
+@pytest.mark.parametrize("count", [2, 3, 17, 400, 4000])
+def test_the_largest_mean_that_a_count_refutes_is_exact(count, level):
+    def excess(log_mean):
+        return float(log_sf(count, math.exp(log_mean))) - math.log(level)
+
+    largest = math.exp(brentq(excess, -400.0, math.log(2.0 * count), xtol=1e-13, rtol=1e-14))
+    assert validated(count, largest * (1.0 - 1e-9), level)
+    assert not validated(count, largest * (1.0 + 1e-9), level)
 
 
 @settings(deadline=None)

@@ -248,9 +248,7 @@ def _log_rising_excess(a: NDArray[np.float64], k: NDArray[np.float64]) -> NDArra
 def _stirling_tail(x: NDArray[np.float64]) -> NDArray[np.float64]:
     inverse = 1.0 / x
     square = inverse * inverse
-    return np.asarray(
-        inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - square / 1680.0)))
-    )
+    return np.asarray(inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square / 1260.0)))
 
 
 def _checked_counts(

@@ -92,8 +92,7 @@ def critical_counts(means: ArrayLike, level: float, least: int = 2) -> NDArray[n
 def _largest_means(largest_count: int, log_level: float, least: int) -> NDArray[np.float64]:
     """Largest mean that each count from 0 to `largest_count` refutes; -1 for a count that never does."""
     counts = np.arange(largest_count + 1, dtype=np.float64)
-    start = gammaincinv(np.maximum(counts, 1.0), math.exp(log_level))
-    table = np.asarray(_polish(start, log_level))
+    table = np.asarray(gammaincinv(np.maximum(counts, 1.0), math.exp(log_level)))
     table[: max(least, 1)] = -1.0
     return table
 
@@ -139,20 +138,6 @@ def _log_sf_many(counts: NDArray[np.int64], means: NDArray[np.float64]) -> NDArr
     result = np.empty(counts.size)
     for i in range(counts.size):
         result[i] = _log_sf(counts[i], means[i])
-    return result
-
-
-@njit(cache=True)
-def _polish(start: NDArray[np.float64], log_level: float) -> NDArray[np.float64]:
-    """Newton steps on log P(X >= count) as a function of log(mean), down to rounding error."""
-    result = start.copy()
-    for count in range(1, start.size):
-        mean = start[count]
-        for _ in range(3):
-            log_tail = _log_sf(count, mean)
-            log_density = (count - 1) * math.log(mean) - mean - math.lgamma(float(count))
-            mean *= math.exp((log_level - log_tail) / (mean * math.exp(log_density - log_tail)))
-        result[count] = mean
     return result
 
 
