@@ -50,22 +50,22 @@ def confirm_all(exchanges: ir.Table, discovered: Discovered, book: Book, config:
         book: All accounts.
         config: Settings.
     """
-    groups = _confirm(exchanges, discovered, discovered.found, book, config)
+    groups = _distinct(_confirm(exchanges, discovered, discovered.found, book, config))
     for share in config.refinements:
         again = [
             refined(discovered.keys, discovered.incidence, group.membership.strands.account, share)
             for group in groups
         ]
-        if not any(again):
-            break
-        better = _confirm(exchanges, discovered, [one for one in again if one], book, config)
-        groups = _distinct([*better, *groups])
+        better = iter(_confirm(exchanges, discovered, [one for one in again if one], book, config))
+        sharper = [next(better) if one else None for one in again]
+        groups = _distinct([new or old for new, old in zip(sharper, groups, strict=True)])
     return groups
 
 
 def _confirm(
     exchanges: ir.Table, discovered: Discovered, found: Sequence[Candidate], book: Book, config: DetectConfig
-) -> list[Confirmed]:
+) -> list[Confirmed | None]:
+    """Confirm each candidate; None where the sharing is not proven or too few accounts are left."""
     if not found:
         return []
     counts = strands.strand_counts(exchanges, marks_of(discovered, [one.keys for one in found])).to_pyarrow()
@@ -74,17 +74,17 @@ def _confirm(
         membership.confirm(one, mine, book, config.member_fdr) for one, mine in zip(found, carriers, strict=True)
     ]
     real = e_bh(np.array([one.group_log_e for one in confirmed]), config.fdr)
-    return _distinct(
-        [
-            Confirmed(one.keys, group)
-            for one, group, sure in zip(found, confirmed, real, strict=True)
-            if sure and group.strands.account.size >= config.least_accounts
-        ]
-    )
+    return [
+        Confirmed(one.keys, group)
+        if sure and group.strands.account.size >= config.least_accounts
+        else None
+        for one, group, sure in zip(found, confirmed, real, strict=True)
+    ]
 
 
-def _distinct(groups: Sequence[Confirmed]) -> list[Confirmed]:
-    return [groups[at] for at in membership.distinct([group.membership for group in groups])]
+def _distinct(groups: Sequence[Confirmed | None]) -> list[Confirmed]:
+    known = [group for group in groups if group]
+    return [known[at] for at in membership.distinct([group.membership for group in known])]
 
 
 def marks_of(discovered: Discovered, chosen: Sequence[Ints]) -> ir.Table:

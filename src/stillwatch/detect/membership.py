@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float64]
 
 _REFUSED_LOG_E = float(np.log(20.0))
 _MOST_ROUNDS = 5
+_LEAST_STRAND = 3
+"""Nobody is named for less than three exchanges, whatever the e-value says."""
 
 @dataclass(frozen=True)
 class Membership:
@@ -62,7 +64,7 @@ def confirm(candidate: Candidate, strands: Strands, book: Book, level: float) ->
     log_e = _account_log_e(strands, null, book)
     everyone = np.zeros(book.size)
     everyone[strands.account] = log_e
-    chosen = e_bh(everyone, level)[strands.account]
+    chosen = e_bh(everyone, level)[strands.account] & (strands.hits.sum(axis=1) >= _LEAST_STRAND)
     seed = np.isin(strands.account, candidate.seeds) if candidate.seeds.size else np.ones(chosen.size, bool)
     hits, held_out = strands.hits[seed, DISCOVERY + 1 :].sum(axis=1), trials[seed, DISCOVERY + 1 :].sum(axis=1)
     judged = log_mixture_e(hits, held_out, null.mean, null.dispersion)
