@@ -11,7 +11,7 @@ import msgspec
 from stillwatch import __version__
 from stillwatch.app.config import Settings, section
 from stillwatch.app.identity import carry_over
-from stillwatch.app.outputs import REJECTED, read_known, write_atomically, write_outputs
+from stillwatch.app.outputs import read_known, write_atomically, write_outputs
 from stillwatch.cases import render_report
 from stillwatch.detect.config import DetectConfig
 from stillwatch.detect.pipeline import detect as find_groups
@@ -21,7 +21,7 @@ from stillwatch.ingest.fingerprint import FingerprintKey
 from stillwatch.ingest.fingerprint.key import hkdf_sha256
 from stillwatch.model.coverage import CoverageCard, card
 from stillwatch.model.errors import InputError
-from stillwatch.model.findings import Detection, encode_line
+from stillwatch.model.findings import Detection
 from stillwatch.store import StoreReader, StoreWriter, open_store
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def detect(out: Path, settings: Settings, now: datetime, progress: Progress) -> 
         cards = cards_of(reader)
         rejected = list(reader.rejected())
         if not any(each.rows for each in cards):
-            _refuse_nothing(out, b"".join(map(encode_line, rejected)))
+            remedy = "check that they are in one of the formats that --format names"
+            raise InputError("the logs", "hold no exchange that could be read", remedy)
         found = find_groups(tables, config, now, progress)
     detection = carry_over(found, earlier)
     report = render_report(detection, cards, now, __version__)
@@ -165,18 +166,3 @@ def _fingerprint_key(store: Path, key_file: Path | None) -> FingerprintKey:
             str(path), "is not the key that this store was filled with", "use that key or a new store"
         )
     return key
-
-
-def _refuse_nothing(out: Path, rejected: bytes) -> None:
-    """Leave the reasons in `out` and stop.
-
-    Raises:
-        InputError: Always.
-    """
-    where = "the logs"
-    remedy = "check that they are logs of one of the formats in docs/formats.md"
-    if rejected:
-        out.mkdir(parents=True, exist_ok=True)
-        write_atomically(out / REJECTED, rejected)
-        remedy = f"the reason for each line is in {out / REJECTED}"
-    raise InputError(where, "hold no exchange that could be read", remedy)
