@@ -72,9 +72,9 @@ def test_coverage_counts_what_is_kept(tmp_path, tools):
 
 
 def test_little_memory_is_enough(tmp_path, tools):
-    rows = 200_000
+    rows = 100_000
     ids = [f"request-{row:032d}" for row in range(rows)]
-    with StoreWriter(tmp_path, memory_limit=80_000_000) as writer:
+    with StoreWriter(tmp_path, memory_limit=60_000_000) as writer:
         tools.ingest(writer, "a", tools.batch(ids))
         shifted = [f"request-{row + rows // 2:032d}" for row in range(rows)]
         summary = tools.ingest(writer, "b", tools.batch(shifted))
@@ -91,7 +91,7 @@ def test_little_memory_is_enough(tmp_path, tools):
 rows = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 4)), max_size=6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(sources=st.lists(rows, min_size=1, max_size=4))
 def test_only_sources_of_the_same_time_are_compared(tmp_path_factory, tools, sources):
     root = tmp_path_factory.mktemp("store")

@@ -26,7 +26,7 @@ def last_values(rows, key):
     return merged
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     given_tables=st.lists(st.lists(account, min_size=1, max_size=5), min_size=1, max_size=3),
     again=st.booleans(),

@@ -120,6 +120,6 @@ def test_the_store_agrees_with_its_model(tools):
     StoreMachine.tools = tools
     case = StoreMachine.TestCase
     case.settings = settings(
-        max_examples=12, stateful_step_count=8, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=8, stateful_step_count=7, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     case().runTest()
