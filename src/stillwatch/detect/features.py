@@ -88,6 +88,7 @@ def features_of(
         "rhythm": rhythm(rows) / reference.rhythm if reference.rhythm > 0.01 else _NAN,
         "coverage": float(np.log(effective_cells(rows) / reference.cells)),
         "fail_over": fail_over(strands, book),
+        "strand_volume": float(np.median(strands.hits.sum(axis=1))),
         "strand_share": float(np.median(strands.hits.sum(axis=1) / book.exchanges[members])),
         "software_keys": float(bool(text_kinds & {7, 8})),
     }

@@ -20,7 +20,7 @@ from stillwatch.detect.config import DetectConfig
 from stillwatch.detect.discovery import Discovered
 from stillwatch.detect.membership import Membership
 from stillwatch.detect.placebo import Placebos, draw_pool
-from stillwatch.detect.profiles import make_profiles
+from stillwatch.detect.profiles import Frame, make_profiles, newest_model
 from stillwatch.detect.tables import Span, confirmation_blocks
 from stillwatch.model.findings import Verdict
 from stillwatch.model.views import KIND_MASK, View
@@ -104,8 +104,7 @@ class Pool:
     rows: Behaviour
     placebos: Placebos
     reference: features.Reference
-    blocks: Ints
-    block_seconds: int
+    frame: Frame
 
 
 def read_pool(
@@ -129,11 +128,11 @@ def read_pool(
     rows = behaviour.read_behaviour(
         sent.mutate(group=ibis.literal(-1, type="int64")).to_pyarrow(), book.fingerprint
     )
-    blocks = confirmation_blocks(span)
-    profiles = make_profiles(rows, book, blocks, span.block_seconds)
+    frame = Frame(confirmation_blocks(span), span.block_seconds, newest_model(rows))
+    profiles = make_profiles(rows, book, frame)
     rhythm = profiles.counts.sum(axis=0) + _LEAST_RHYTHM
     placebos = Placebos(profiles, book.exchanges[profiles.account], rhythm, config.placebos, config.seed)
-    return Pool(rows, placebos, features.reference_of(rows, book), blocks, span.block_seconds)
+    return Pool(rows, placebos, features.reference_of(rows, book), frame)
 
 
 def read_members(
@@ -187,7 +186,7 @@ def _weigh(
     number: int, group: Confirmed, rows: Behaviour, pool: Pool, book: Book, config: DetectConfig
 ) -> tuple[evidence.Evidence, Behaviour]:
     mine = rows.of_group(number)
-    profiles = make_profiles(mine, book, pool.blocks, pool.block_seconds)
+    profiles = make_profiles(mine, book, pool.frame)
     place = np.searchsorted(group.membership.strands.account, profiles.account)
     volume = group.membership.strands.hits.sum(axis=1)[place]
     rng = np.random.default_rng([config.seed, 2, int(group.keys[0])])

@@ -29,8 +29,10 @@ MATCHES: dict[str, View] = {
     "device_sharing": View.IDENTITY,
     "email_domain_sharing": View.IDENTITY,
     "births": View.IDENTITY,
+    "pivot": View.TIMING,
 }
 COVARIANCE = "activity_covariance"
+_DAY = 86_400.0
 STATISTICS: dict[str, View] = {COVARIANCE: View.TIMING, **MATCHES}
 """Every group statistic with its view; the order is that of all score arrays."""
 
@@ -50,14 +52,49 @@ class Profiles:
     counts: Floats
 
 
-def make_profiles(rows: Behaviour, book: Book, blocks: Ints, block_seconds: int) -> Profiles:
+@dataclass(frozen=True)
+class Frame:
+    """What all profiles of a run have in common.
+
+    Attributes:
+        blocks: Numbers of the confirmation blocks, ascending, shape (bins,).
+        block_seconds: Length of a block.
+        newest: Name of the model that appeared last within the window, None where none did.
+    """
+
+    blocks: Ints
+    block_seconds: int
+    newest: str | None
+
+
+def newest_model(rows: Behaviour) -> str | None:
+    """Return the model that appeared last, if that was at least a day after the first exchange of `rows`."""
+    known = rows.model >= 0
+    if not known.any():
+        return None
+    first = np.full(len(rows.models), np.inf)
+    np.minimum.at(first, rows.model[known], rows.second[known])
+    last = int(np.argmax(np.where(np.isfinite(first), first, -np.inf)))
+    return rows.models[last] if first[last] - rows.second.min() >= _DAY else None
+
+
+def _pivot_days(rows: Behaviour, account: Ints, newest: str | None) -> Ints:
+    """Return the day of each account's first exchange with the newest model, -1 where there was none."""
+    first = np.full(account.size, np.inf)
+    if newest in rows.models:
+        moved = rows.model == rows.models.index(newest or "")
+        np.minimum.at(first, np.searchsorted(account, rows.account[moved]), rows.second[moved])
+    seen = np.isfinite(first)
+    return np.where(seen, np.where(seen, first, 0.0) // _DAY, -1).astype(np.int64)
+
+
+def make_profiles(rows: Behaviour, book: Book, frame: Frame) -> Profiles:
     """Summarise exchanges by account.
 
     Args:
         rows: Exchanges of the accounts: their strand, or all their traffic in the placebo pool.
         book: All accounts.
-        blocks: Numbers of the confirmation blocks, ascending, shape (bins,).
-        block_seconds: Length of a block.
+        frame: What all profiles have in common.
     """
     account, sampling = mode_of(rows.account, rows.sampling)
     codes = {
@@ -68,16 +105,17 @@ def make_profiles(rows: Behaviour, book: Book, blocks: Ints, block_seconds: int)
         "device_sharing": book.codes["device_fp"][account],
         "email_domain_sharing": book.codes["email_domain"][account],
         "births": np.nan_to_num(np.floor(book.created[account]), nan=-1).astype(np.int64),
+        "pivot": _pivot_days(rows, account, frame.newest),
     }
-    return Profiles(account, codes, _block_counts(rows, account, blocks, block_seconds))
+    return Profiles(account, codes, _block_counts(rows, account, frame))
 
 
-def _block_counts(rows: Behaviour, account: Ints, blocks: Ints, block_seconds: int) -> Floats:
+def _block_counts(rows: Behaviour, account: Ints, frame: Frame) -> Floats:
     held = rows.slice != DISCOVERY
-    block = (rows.second[held] // block_seconds).astype(np.int64)
-    place = np.minimum(np.searchsorted(blocks, block), max(blocks.size - 1, 0))
+    block = (rows.second[held] // frame.block_seconds).astype(np.int64)
+    place = np.minimum(np.searchsorted(frame.blocks, block), max(frame.blocks.size - 1, 0))
     owner = np.searchsorted(account, rows.account[held])
-    counts = np.zeros((account.size, max(blocks.size, 1)))
+    counts = np.zeros((account.size, max(frame.blocks.size, 1)))
     np.add.at(counts, (owner, place), 1.0)
     return counts
 

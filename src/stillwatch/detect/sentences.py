@@ -21,6 +21,7 @@ SENTENCES: dict[str, str] = {
     "payment_sharing": "{value:.1%} of account pairs share a payment instrument; {reference:.1%} among unrelated accounts",
     "device_sharing": "{value:.1%} of account pairs share a sign-up device; {reference:.1%} among unrelated accounts",
     "email_domain_sharing": "{value:.1%} of account pairs share an e-mail domain; {reference:.1%} among unrelated accounts",
+    "pivot": "{value:.1%} of account pairs moved to the newest model on one day; {reference:.1%} among unrelated accounts",
     "births": "{value:.1%} of account pairs were opened on one day; {reference:.1%} among unrelated accounts",
 }
 
@@ -32,6 +33,7 @@ _ADVISORY: dict[str, tuple[int, ...]] = {
     "address_sharing": (6,),
     "payment_sharing": (9,),
     "births": (12,),
+    "pivot": (31,),
     "extraction_share": (22, 24, 25),
     "fail_over": (16, 17),
     "throwaway_excess": (10,),

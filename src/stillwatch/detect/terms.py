@@ -65,6 +65,12 @@ RULES: tuple[Rule, ...] = (
         "{value:.0%} of the exchanges ask exactly what another account of the group asked",
     ),
     Rule(
+        "strand_volume",
+        (5.0, 30.0, 100.0, 300.0),
+        {K: (1.0, 0.0, -1.0, -2.5), B: (-1.0, 0.0, 0.7, 1.2)},
+        "the median account sent {value:.0f} of these exchanges",
+    ),
+    Rule(
         "same_organisation",
         (0.0, 0.3, 0.8, 1.0),
         {
@@ -133,13 +139,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "programme_share",
         (0.0, 0.1, 0.8),
-        {P: (-8.0, 0.0, 9.0), C: (0.0, 0.0, -5.0)},
+        {P: (-8.0, 0.0, 16.0), C: (0.0, 0.0, -5.0)},
         "{value:.0%} of the accounts belong to a declared programme",
     ),
     Rule(
         "reseller_share",
         (0.0, 0.1, 0.8),
-        {R: (-8.0, 0.0, 8.0), C: (0.0, 0.0, -3.0)},
+        {R: (-8.0, 0.0, 12.0), C: (0.0, 0.0, -3.0)},
         "{value:.0%} of the accounts belong to a declared reseller",
     ),
     Rule(
@@ -156,8 +162,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "coverage",
-        (-3.0, -1.0, 0.0, 0.7),
-        {C: (-1.0, -0.3, 0.7, 1.5), K: (1.5, 0.5, -0.5, -1.5)},
+        (-1.0, 0.0, 0.7),
+        {C: (0.0, 0.7, 1.5), K: (0.5, -0.5, -1.5)},
         "the breadth of fields against the population is {value:+.1f} (log ratio of effective cells)",
     ),
     Rule(
