@@ -186,10 +186,16 @@ def read_block(block: Block, chosen: LineFormat, options: IngestOptions, positio
         return Piece(None, seen, tuple(rejected), position)
     flat, places = _flatten(records, lines)
     draft = chosen.draft(flat, places, options.account_fields)
-    for index in draft.refused if draft.rows == len(flat) else ():
-        stranger = _stranger([flat[index]], chosen) if isinstance(flat[index], dict) else None
-        draft.refused[index] = stranger or draft.refused[index]
+    _name_strangers(draft, block, chosen)
     return Piece(draft, seen, tuple(rejected), position)
+
+
+def _name_strangers(draft: Draft, block: Block, chosen: LineFormat) -> None:
+    """Give refused rows that are of another format that reason."""
+    lines = bytes(block.data).split(b"\n") if draft.refused else []
+    for index in draft.refused:
+        line = lines[int(draft.places.lines[index]) - block.first]
+        draft.refused[index] = _stranger(_plain(line), chosen) or draft.refused[index]
 
 
 Decoded = tuple[list[Any], list[int] | range, list[tuple[int, Refusal]]]
@@ -232,10 +238,21 @@ def _rescue(line: bytes, chosen: LineFormat) -> tuple[list[Any], list[Refusal]]:
     good, refused = [], []
     for item in items:
         try:
-            good.append(chosen.decoder.decode(bytes(item)))
+            good.append(chosen.decoder.decode(_flat_item(bytes(item))))
         except READ_ERRORS as error:
             refused.append(_explain(bytes(item), error, chosen))
     return good, refused
+
+
+def _flat_item(item: bytes) -> bytes:
+    """Check that an item of an array is none itself.
+
+    Raises:
+        msgspec.ValidationError: It is.
+    """
+    if item[:1] == b"[":
+        raise msgspec.ValidationError("Expected `object`, got `array`")
+    return item
 
 
 def _explain(line: bytes, error: BaseException, chosen: LineFormat) -> Refusal:
