@@ -115,7 +115,7 @@ def test_the_shipped_table_is_what_the_fit_prints(public_data):
 
 def test_a_world_uses_the_real_texts(public_data):
     sources = read_sources(public_data)
-    world = build_world(TINY, 3, sources=sources)
+    world = build_world(msgspec.structs.replace(TINY, fleets=False), 3, sources=sources)
     prompts = set(world.exchanges["prompt"].to_pylist())
     assert len(prompts & set(sources.openers)) > 50
     assert len(prompts & {text for texts in sources.bulk for text in texts}) > 10

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from stillwatch.worlds import CALM, SCENARIOS, TINY, build_world, named, write_world
+from stillwatch.worlds import SCENARIOS, TINY, build_world, named, write_world
 from stillwatch.worlds.fleets import FLEETS
 
 SCRIPT = """
@@ -43,17 +43,17 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process(tiny_files, tmp_p
 
 
 def test_another_seed_gives_another_world(tiny_world):
-    other = build_world(TINY, seed=12)
+    other = build_world(msgspec.structs.replace(TINY, fleets=False), seed=12)
     assert not set(other.accounts["account_id"].to_pylist()) & set(
         tiny_world.accounts["account_id"].to_pylist()
     )
     assert other.exchanges["prompt"][:50] != tiny_world.exchanges["prompt"][:50]
 
 
-@settings(max_examples=3, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**63), scale=st.floats(0.02, 1.2), calm=st.booleans())
 def test_every_world_is_sound(seed, scale, calm):
-    scenario = msgspec.structs.replace(CALM, id="calm-tiny", scale=0.05) if calm else TINY
+    scenario = msgspec.structs.replace(TINY, fleets=not calm, campaigns=() if calm else TINY.campaigns)
     world = build_world(scenario, seed, scale)
     check_soundness(world)
     assert (world.accounts["campaign"].null_count == world.accounts.num_rows) == calm
