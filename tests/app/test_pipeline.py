@@ -113,14 +113,15 @@ def test_no_prompt_text_is_in_anything_that_is_written(tmp_path):
     assert "grandmother" not in json.dumps(rows, default=str)
 
 
-def test_nothing_readable_stops_the_run(tmp_path):
+@pytest.mark.parametrize("content", ["", "{}\nnoise\n"])
+def test_nothing_readable_stops_the_run(tmp_path, content):
+    log = put(tmp_path / "bad.jsonl", content)
     settings = Settings(threads=1, format="ndjson")
+    with pytest.raises(InputError, match=r"bad\.jsonl"):
+        pipeline.scan([log], tmp_path / "out", settings, NOW, Silent())
+    going_on = msgspec.structs.replace(settings, skip_bad_files=True)
     with pytest.raises(InputError, match="no exchange that could be read"):
-        pipeline.scan([put(tmp_path / "empty.jsonl", "")], tmp_path / "out", settings, NOW, Silent())
-    with pytest.raises(InputError, match=r"noise\.jsonl"):
-        pipeline.scan(
-            [put(tmp_path / "noise.jsonl", "{}\nnoise\n")], tmp_path / "out", settings, NOW, Silent()
-        )
+        pipeline.scan([log], tmp_path / "out", going_on, NOW, Silent())
     assert not (tmp_path / "out/report.html").exists()
 
 

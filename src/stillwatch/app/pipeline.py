@@ -21,7 +21,6 @@ from stillwatch.ingest.fingerprint import FingerprintKey
 from stillwatch.ingest.fingerprint.key import hkdf_sha256
 from stillwatch.model.coverage import CoverageCard, card
 from stillwatch.model.errors import InputError
-from stillwatch.model.findings import Detection
 from stillwatch.store import StoreReader, StoreWriter, open_store
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from stillwatch.model.findings import Detection
     from stillwatch.model.progress import Progress
 
 STORE, KEY_FILE, KEY_CHECK = "store", "fingerprint.key", "fingerprint.check"

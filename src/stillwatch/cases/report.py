@@ -19,7 +19,7 @@ from stillwatch.cases.sources import Support, support_table
 from stillwatch.model.findings import Detection, Finding, Group, Hypothesis, Member, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from stillwatch.model.coverage import CoverageCard
@@ -152,22 +152,20 @@ def _environment() -> Environment:
         finalize=_visible,
     )
     environment.filters |= {
+        say.__name__: _unbroken(say)
+        for say in (words.evidence, words.figure, words.odds, words.percent, words.rough, words.signed)
+    }
+    environment.filters |= {
         say.__name__: say
         for say in (
             words.asked,
             words.counted,
             words.day,
-            words.evidence,
-            words.figure,
             words.heading,
             words.indicator_name,
             words.listing,
             words.minute,
-            words.odds,
-            words.percent,
-            words.rough,
             words.sentence,
-            words.signed,
             words.span,
             words.strength,
             words.views,
@@ -182,6 +180,11 @@ def _environment() -> Environment:
         "VIEWS": words.VIEW_NAMES,
     }
     return environment
+
+
+def _unbroken(say: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Let `say` put out figures that no line break divides."""
+    return lambda value: say(value).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _visible(value: object) -> object:
