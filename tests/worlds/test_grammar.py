@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -62,4 +64,4 @@ def test_packing_joins_consecutive_texts(counts):
     texts = [str(number) for number in range(sum(counts))]
     packed = pack(pa.array(texts, pa.string()), np.array(counts, dtype=np.int64), "-").to_pylist()
     start = np.cumsum([0, *counts])
-    assert packed == ["-".join(texts[a:b]) for a, b in zip(start[:-1], start[1:], strict=True)]
+    assert packed == ["-".join(texts[a:b]) for a, b in pairwise(start)]

@@ -4,7 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 
 from stillwatch.worlds import SCENARIOS, TINY, build_world, named, write_world
 from stillwatch.worlds.fleets import FLEETS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCRIPT = """
 import hashlib, sys

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,12 +13,14 @@ from stillwatch.worlds.addresses import hosts, roam
 from stillwatch.worlds.conversations import GAPS, Rows, human, single, turns
 from stillwatch.worlds.enforcement import actions
 from stillwatch.worlds.honest import TURNS, chat_texts
-from stillwatch.worlds.identities import Records
 from stillwatch.worlds.part import LONG_REPLY, Part, Texts, assemble
-from stillwatch.worlds.scenario import FixedPrompt, Hydra
 from stillwatch.worlds.settings import Habit, Settings, settle
 from stillwatch.worlds.shapes import Floats, Ints, draw, lognormal_table, pick
 from stillwatch.worlds.stage import DAY, HOUR, Stage
+
+if TYPE_CHECKING:
+    from stillwatch.worlds.identities import Records
+    from stillwatch.worlds.scenario import FixedPrompt, Hydra
 
 QUESTION_MIX = (0.6, 0.2, 0.08, 0.06, 0.06)
 """Languages of the questions that a campaign asks."""
@@ -119,7 +123,7 @@ def shifts(stage: Stage, idle_share: float) -> Floats:
 
 
 def on_shift(ts: Ints, rate: Floats, rng: np.random.Generator) -> Ints:
-    """Move moments into hours in which the job runs: each keeps its place or goes to a busier hour near it."""
+    """Move moments into hours in which the job runs: each stays or goes to a busier hour near it."""
     hour = HOUR * np.arange(len(rate))
     start = ts.min() // DAY * DAY if len(ts) else 0
     index = np.clip((ts - start) // HOUR, 0, len(rate) - 1)

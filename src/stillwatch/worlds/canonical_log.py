@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from stillwatch.worlds.times import iso
-from stillwatch.worlds.view import Rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    from stillwatch.worlds.view import Rendered
 
 _FIELDS = (
-    "exchange_id", "conversation_id", "ts", "latency_ms", "account_id", "org_id", "key_id", "ip", "user_agent",
-    "client_fingerprint", "end_user_id", "channel", "model", "status", "input_tokens", "output_tokens",
-    "reasoning_tokens", "cached_tokens", "finish_reason",
+    "exchange_id", "conversation_id", "ts", "latency_ms", "account_id", "org_id", "key_id", "ip",
+    "user_agent", "client_fingerprint", "end_user_id", "channel", "model", "status", "input_tokens",
+    "output_tokens", "reasoning_tokens", "cached_tokens", "finish_reason",
 )  # fmt: skip
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from stillwatch.worlds.shapes import Floats, Ints, draw, pick, ranks
-from stillwatch.worlds.sources import Client
 from stillwatch.worlds.stage import DAY, HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stillwatch.worlds.sources import Client
 
 RHYTHM = (2, 1, 1, 0.6, 0.5, 0.8, 1.5, 3, 6, 9, 10, 10, 9, 9.5, 10, 10, 9.5, 8.5, 8, 8.5, 9, 8, 6, 4)
 """Weight of each local hour in the traffic of people."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.worlds.shapes import Ints
 from stillwatch.worlds.stage import DAY, HOUR, Window
-from stillwatch.worlds.streams import Streams
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stillwatch.worlds.shapes import Ints
+    from stillwatch.worlds.streams import Streams
 
 SCHEMA = pa.schema(
     [("account", pa.int64()), ("ts", pa.int64()), ("kind", pa.string()), ("reason", pa.string())]

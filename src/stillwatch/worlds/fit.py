@@ -7,8 +7,8 @@ The table that ships, `lexicon/traffic.toml`, is the output of
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from stillwatch.worlds.sources import (
     servegen_clients,
     servegen_lengths,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _DAY_S = 86_400.0
 _WINDOW_S = 600.0

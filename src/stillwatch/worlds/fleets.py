@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from stillwatch.worlds import cohorts, programs
-from stillwatch.worlds.part import Part
-from stillwatch.worlds.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from stillwatch.worlds.part import Part
+    from stillwatch.worlds.stage import Stage
 
 FLEETS: tuple[tuple[str, Callable[[Stage, int], Part], int, int], ...] = (
     ("evaluation_lab", programs.evaluation_lab, 6, 1),

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.worlds.shapes import Ints
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stillwatch.worlds.shapes import Ints
 
 _SLOT = re.compile(r"\{(#?\w+)\}")
 _SKEW = 1.35

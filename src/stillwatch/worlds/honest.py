@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +23,15 @@ from stillwatch.worlds.conversations import (
     turns,
 )
 from stillwatch.worlds.grammar import language, pack
-from stillwatch.worlds.identities import Records
 from stillwatch.worlds.part import REPLY, SHORT_REPLY, Part, Texts, assemble
 from stillwatch.worlds.settings import CHAT, Habit, settle
 from stillwatch.worlds.shapes import Ints, draw, lognormal_table, pick, whole, zipf_weights
-from stillwatch.worlds.stage import Agent, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stillwatch.worlds.identities import Records
+    from stillwatch.worlds.stage import Agent, Stage
 
 Flags = npt.NDArray[np.bool_]
 TURNS = (1, 1, 1, 1, 1, 2, 3, 5, 7, 10, 14)
@@ -180,7 +184,8 @@ def products(stage: Stage, count: int) -> Part:
     """Software products: one account and system prompt each, volumes apart by thousands.
 
     Each has a few templates of its own; three in ten also use the default template of a public library,
-    as hundreds of unrelated products do."""
+    as hundreds of unrelated products do.
+    """
     records = identities.businesses(stage, count, "product")
     rng = stage.rng("product")
     counts = whole(draw(lognormal_table(28, 1.2), count, rng))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -12,7 +12,11 @@ import pyarrow as pa
 from stillwatch.worlds.addresses import COUNTRY_OF_HOME, hosts
 from stillwatch.worlds.conversations import ZONES
 from stillwatch.worlds.shapes import Ints, draw, pick, zipf_weights
-from stillwatch.worlds.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stillwatch.worlds.stage import Stage
 
 Words = npt.NDArray[np.object_]
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
-from stillwatch.worlds.messages import Messages
-from stillwatch.worlds.view import Rendered
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    from stillwatch.worlds.messages import Messages
+    from stillwatch.worlds.view import Rendered
 
 PRICES = {
     "meridian-4": (3.0, 15.0),

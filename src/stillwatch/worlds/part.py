@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -10,11 +10,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.worlds.conversations import Rows
 from stillwatch.worlds.identities import RECORDS, Records
-from stillwatch.worlds.settings import Settings
 from stillwatch.worlds.shapes import Ints, draw, whole
-from stillwatch.worlds.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stillwatch.worlds.conversations import Rows
+    from stillwatch.worlds.settings import Settings
+    from stillwatch.worlds.stage import Stage
 
 EXCHANGES = pa.schema(
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +14,15 @@ from stillwatch.worlds.cohorts import label_of, volumes
 from stillwatch.worlds.conversations import RHYTHM, Rows, human, machine, single
 from stillwatch.worlds.grammar import language
 from stillwatch.worlds.honest import private_content
-from stillwatch.worlds.identities import Records
 from stillwatch.worlds.part import LONG_REPLY, SHORT_REPLY, Part, Texts, assemble
 from stillwatch.worlds.settings import Habit, settle
-from stillwatch.worlds.shapes import Ints
 from stillwatch.worlds.stage import DAY, HOUR, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stillwatch.worlds.identities import Records
+    from stillwatch.worlds.shapes import Ints
 
 COT_REPLY = (20, 60, 110, 150, 240, 380, 620, 1000, 1500, 2800, 6000)
 """Output tokens of benchmark answers with reasoning (assumption)."""

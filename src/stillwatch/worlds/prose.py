@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,11 @@ import pyarrow.compute as pc
 
 from stillwatch.worlds.grammar import joined, language, pack
 from stillwatch.worlds.shapes import Ints, draw, pick, whole
-from stillwatch.worlds.streams import Streams
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stillwatch.worlds.streams import Streams
 
 LANGUAGES = ("en", "zh", "es", "ru", "de")
 WORLD_MIX = (0.62, 0.12, 0.11, 0.07, 0.08)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.worlds.conversations import Rows
 from stillwatch.worlds.shapes import Floats, Ints, pick
 from stillwatch.worlds.stage import DAY, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stillwatch.worlds.conversations import Rows
 
 OLD_MODELS = ("meridian-4", "meridian-4-mini", "meridian-4-code")
 NEW_MODEL = "meridian-5"

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -18,6 +16,10 @@ import numpy.typing as npt
 import zstandard
 
 from stillwatch.model.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 SHAREGPT = "prompts/sharegpt_v3_human_turns.jsonl.zst"
 T0 = "prompts/t0_templated_bulk_25_per_template.jsonl.zst"

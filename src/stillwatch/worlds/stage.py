@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 
 from stillwatch.worlds.grammar import language
 from stillwatch.worlds.shapes import Floats, Ints, zipf_weights
-from stillwatch.worlds.sources import Sources
-from stillwatch.worlds.streams import Streams
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from stillwatch.worlds.sources import Sources
+    from stillwatch.worlds.streams import Streams
 
 HOUR = 3_600_000_000
 """Microseconds of an hour; all times of a world are whole microseconds since 1970 (UTC)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -10,12 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.worlds import campaigns, enforcement, fleets, honest
-from stillwatch.worlds.part import Part
 from stillwatch.worlds.scenario import FixedPrompt, Scenario
-from stillwatch.worlds.shapes import Ints
 from stillwatch.worlds.sources import Sources
 from stillwatch.worlds.stage import DAY, Stage, Window, build_library
 from stillwatch.worlds.streams import Streams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from stillwatch.worlds.part import Part
+    from stillwatch.worlds.shapes import Ints
 
 START = 1_791_158_400_000_000
 """Monday 5 October 2026, midnight UTC."""
@@ -202,7 +206,7 @@ def truth_table(world: World) -> pa.Table:
 
 
 def exchange_ids(rows: pa.Table) -> pa.StringArray:
-    """Ids under which exchanges are known after ingest: a failed attempt is named by its call and its start."""
+    """Ids under which exchanges are known after ingest; a failed attempt is named by call and start."""
     failed = pc.not_equal(rows["status"], 200)
     starts = [str(moment / 1e6) for moment in rows["ts"].filter(failed).to_pylist()]
     attempts = pc.binary_join_element_wise(rows["exchange_id"].filter(failed), pa.array(starts), "~")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -18,7 +17,12 @@ from stillwatch.worlds.addresses import dotted
 from stillwatch.worlds.stage import DAY
 from stillwatch.worlds.times import iso
 from stillwatch.worlds.view import Rendered
-from stillwatch.worlds.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stillwatch.worlds.world import World
 
 LOG_FORMATS = ("litellm", "ndjson")
 _LEVEL = 4
