@@ -113,15 +113,19 @@ def test_no_prompt_text_is_in_anything_that_is_written(tmp_path):
     assert "grandmother" not in json.dumps(rows, default=str)
 
 
-@pytest.mark.parametrize("content", ["", "{}\nnoise\n"])
-def test_nothing_readable_stops_the_run(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "skip", "said"),
+    [
+        ("", False, r"bad\.jsonl: it is empty"),
+        ("{}\nnoise\n", False, r"bad\.jsonl: none of its 2 lines"),
+        ("{}\nnoise\n", True, "no exchange that could be read"),
+    ],
+)
+def test_nothing_readable_stops_the_run(tmp_path, content, skip, said):
     log = put(tmp_path / "bad.jsonl", content)
-    settings = Settings(threads=1, format="ndjson")
-    with pytest.raises(InputError, match=r"bad\.jsonl"):
+    settings = Settings(threads=1, format="ndjson", skip_bad_files=skip)
+    with pytest.raises(InputError, match=said):
         pipeline.scan([log], tmp_path / "out", settings, NOW, Silent())
-    going_on = msgspec.structs.replace(settings, skip_bad_files=True)
-    with pytest.raises(InputError, match="no exchange that could be read"):
-        pipeline.scan([log], tmp_path / "out", going_on, NOW, Silent())
     assert not (tmp_path / "out/report.html").exists()
 
 
