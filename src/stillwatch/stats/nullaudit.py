@@ -52,6 +52,7 @@ def empirical_null(z: ArrayLike) -> EmpiricalNull:
     scores = np.asarray(z, dtype=np.float64)
     if scores.ndim != 1 or scores.size < 3 or not np.all(np.isfinite(scores)):
         raise ValueError("the audit of the null needs a flat array of at least 3 finite z-scores")
+    scores = np.sort(scores)  # so that the order of the groups cannot change the last digits
     low, centre, high = (float(q) for q in np.quantile(scores, [0.25, 0.5, 0.75]))
     sigma = (high - low) / _INTERQUARTILE_OF_NORMAL
     if sigma > 0.0 and scores.size >= _ENOUGH_FOR_LIKELIHOOD:
