@@ -2,7 +2,8 @@
 
     python benchmarks/detect_child.py scan|detect WORLD
 
-Imports and the loading of compiled code come before the clock starts, opening the store after it, for both.
+For both, imports come before the clock starts and opening the store after it. Compiled code that `detect`
+loads from its cache counts as time of `detect`.
 """
 
 from __future__ import annotations
@@ -103,6 +104,12 @@ def peak_bytes() -> int:
     raise OSError("the kernel does not report VmHWM")
 
 
+def warm(world: Path) -> None:
+    """Let the query engine load what it loads at the first connection of a process."""
+    with open_store(world / "store") as store:
+        store.exchanges().count().to_pyarrow()
+
+
 def run_scan(world: Path) -> dict[str, Any]:
     """Time the baseline, with strings and without."""
     seconds, busy = {}, {}
@@ -175,6 +182,7 @@ def main() -> None:
     options.add_argument("what", choices=("scan", "detect"))
     options.add_argument("world", type=Path)
     given = options.parse_args()
+    warm(given.world)
     result = run_scan(given.world) if given.what == "scan" else run_detect(given.world)
     print(json.dumps(result | {"load": os.getloadavg()[0]}))
 

@@ -107,7 +107,7 @@ def write(name: str, rows: Sequence[Row], folder: Path = RESULTS) -> Path:
 
 def finish(name: str, rows: Sequence[Row], *, strict: bool = False, folder: Path = RESULTS) -> int:
     """Print the table, write the file, say which bars do not hold, and return the exit status."""
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 150)
     console.print(_table(name, rows))
     path = write(name, rows, folder)
     shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
@@ -128,7 +128,8 @@ def finish(name: str, rows: Sequence[Row], *, strict: bool = False, folder: Path
 def _table(name: str, rows: Sequence[Row]) -> Table:
     table = Table(title=name, box=box.SIMPLE, title_justify="left")
     for title in ("measure", "value", "unit", "bar", "holds", "note"):
-        table.add_column(title, justify="right" if title == "value" else "left", overflow="fold")
+        side = "right" if title == "value" else "left"
+        table.add_column(title, justify=side, overflow="fold", no_wrap=title in {"measure", "value", "holds"})
     for one in rows:
         verdict = {True: "yes", False: "NO", None: "-"}[one.holds]
         table.add_row(one.id, _number(one.value), one.unit, one.bar or "-", verdict, one.note)
