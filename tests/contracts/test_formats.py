@@ -68,8 +68,14 @@ def test_an_array_reads_as_its_lines_do(each):
     items = [record for example in each.examples for record in records(example)]
     together = read(each.name, json.dumps(items).encode()).draft
     for column in ("exchange_id", "account_id", "ts", "model", "input_tokens"):
-        separate = [v for d in apart for v in (d.columns[column].to_pylist() if column in d.columns else [None] * d.rows)]
-        joined = together.columns[column].to_pylist() if column in together.columns else [None] * together.rows
+        separate = [
+            v
+            for d in apart
+            for v in (d.columns[column].to_pylist() if column in d.columns else [None] * d.rows)
+        ]
+        joined = (
+            together.columns[column].to_pylist() if column in together.columns else [None] * together.rows
+        )
         assert joined == separate
     assert [row for d in apart for row in d.text.to_pylist()] == together.text.to_pylist()
 
@@ -93,7 +99,10 @@ def test_lines_of_other_formats_are_named(each):
             kept = piece.draft is not None and check(piece.draft, "", NOW).keep.any()
             pairs = {each.name, other.name} == {"openai", "anthropic"}
             assert pairs or not kept
-            assert pairs or not reasons or any(other.title in reason for reason in reasons), (other.name, reasons)
+            assert pairs or not reasons or any(other.title in reason for reason in reasons), (
+                other.name,
+                reasons,
+            )
 
 
 JSON = st.recursive(
@@ -155,7 +164,6 @@ def test_no_damage_to_the_bytes_raises(data):
     assert piece.lines >= len(piece.rejected)
 
 
-
 def at(value, path):
     for step in path:
         value = value[step]
@@ -178,7 +186,9 @@ def test_no_reason_quotes_the_line(name, number):
 def test_only_what_is_read_is_decoded(each):
     """Fields nobody has heard of change nothing."""
     for example in each.examples:
-        more = [record | {"a_field_of_tomorrow": {"deep": [1, {"x": "y" * 100}]}} for record in records(example)]
+        more = [
+            record | {"a_field_of_tomorrow": {"deep": [1, {"x": "y" * 100}]}} for record in records(example)
+        ]
         draft, plain = read(each.name, json.dumps(more).encode()).draft, read(each.name, example).draft
         assert draft.text == plain.text
         assert msgspec.to_builtins(draft.refused) == {}

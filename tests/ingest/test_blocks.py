@@ -27,7 +27,12 @@ def lines_of(data: bytes, limits: Limits) -> tuple[dict[int, bytes], list[int]]:
     return found, too_long
 
 
-@given(st.lists(st.binary(max_size=30).filter(lambda b: b"\n" not in b)), st.booleans(), st.integers(1, 64), st.integers(1, 5))
+@given(
+    st.lists(st.binary(max_size=30).filter(lambda b: b"\n" not in b)),
+    st.booleans(),
+    st.integers(1, 64),
+    st.integers(1, 5),
+)
 def test_lines_keep_their_bytes_and_numbers(lines, ends, block_bytes, rows):
     data = b"\n".join(lines) + (b"\n" if ends else b"")
     wanted = data.split(b"\n")
@@ -67,7 +72,10 @@ def test_a_line_of_fifty_megabytes_is_never_held():
             return size
 
     source = Endless()
-    blocks = [(b.first, bytes(b.data), b.too_long) for b in line_blocks(source.readinto, Limits(1 << 16, 9, 1 << 18))]
+    blocks = [
+        (b.first, bytes(b.data), b.too_long)
+        for b in line_blocks(source.readinto, Limits(1 << 16, 9, 1 << 18))
+    ]
     assert blocks == [(1, b"\n", (1,)), (2, b"{}\n", ())]
     assert source.largest == 1 << 16
 

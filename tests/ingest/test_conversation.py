@@ -30,7 +30,13 @@ def test_system_and_question():
 
 
 def test_what_is_new_against_what_is_repeated():
-    talk = [said("system", "S"), said("user", "Q1"), said("assistant", "A1"), said("user", "Q2"), said("user", "Q3")]
+    talk = [
+        said("system", "S"),
+        said("user", "Q1"),
+        said("assistant", "A1"),
+        said("user", "Q2"),
+        said("user", "Q3"),
+    ]
     conversation = read(talk)
     assert conversation.history == "user\nQ1\nassistant\nA1\n"
     assert conversation.prompt == "Q2\nQ3"
@@ -38,7 +44,11 @@ def test_what_is_new_against_what_is_repeated():
 
 
 def test_a_tools_answer_is_no_turn_of_the_user():
-    call = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "look", "arguments": '{"a":1}'}}]}
+    call = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"function": {"name": "look", "arguments": '{"a":1}'}}],
+    }
     conversation = read([said("user", "Q"), call, {"role": "tool", "content": "found"}])
     assert conversation.prompt is None
     assert conversation.turn == 1
@@ -46,7 +56,9 @@ def test_a_tools_answer_is_no_turn_of_the_user():
 
 
 def test_a_system_message_in_the_middle_is_history():
-    conversation = read([said("user", "Q1"), said("assistant", "A"), said("system", "now"), said("user", "Q2")])
+    conversation = read(
+        [said("user", "Q1"), said("assistant", "A"), said("system", "now"), said("user", "Q2")]
+    )
     assert conversation.system is None
     assert conversation.history == "user\nQ1\nassistant\nA\nsystem\nnow\n"
 
@@ -64,8 +76,14 @@ def test_pictures_are_counted_and_not_read():
 
 
 def test_anthropic_tool_results_are_the_tools_and_not_the_users():
-    parts = [{"type": "tool_result", "content": [{"type": "text", "text": "42"}]}, {"type": "text", "text": "Go on."}]
-    use = [{"type": "thinking", "thinking": "...", "signature": "sig"}, {"type": "tool_use", "name": "sum", "input": {"a": 1}}]
+    parts = [
+        {"type": "tool_result", "content": [{"type": "text", "text": "42"}]},
+        {"type": "text", "text": "Go on."},
+    ]
+    use = [
+        {"type": "thinking", "thinking": "...", "signature": "sig"},
+        {"type": "tool_use", "name": "sum", "input": {"a": 1}},
+    ]
     conversation = read([said("user", "Q"), said("assistant", use), said("user", parts)])
     assert conversation.prompt == "Go on."
     assert conversation.history == 'user\nQ\nassistant\nsum {"a":1}\ntool\n42\n'
@@ -109,7 +127,10 @@ def test_nothing_at_all():
 
 
 TALK = st.lists(
-    st.tuples(st.sampled_from(["system", "user", "assistant", "tool"]), st.text(alphabet="abcdefgh ", min_size=1)), max_size=9
+    st.tuples(
+        st.sampled_from(["system", "user", "assistant", "tool"]), st.text(alphabet="abcdefgh ", min_size=1)
+    ),
+    max_size=9,
 )
 
 
@@ -124,7 +145,9 @@ def test_every_word_is_in_one_place(talk):
 
 @given(TALK)
 def test_turns_only_grow_when_the_user_speaks(talk):
-    turns = [read([said(role, text) for role, text in talk[:length]]).turn or 0 for length in range(len(talk) + 1)]
+    turns = [
+        read([said(role, text) for role, text in talk[:length]]).turn or 0 for length in range(len(talk) + 1)
+    ]
     for before, after, (role, _) in zip(turns, turns[1:], talk, strict=False):
         assert after - before in ((0, 1) if role == "user" else (0,))
 
@@ -143,5 +166,11 @@ def test_no_tools(raw):
 
 
 def test_names_that_could_be_prose_are_left_out():
-    listed = [{"name": "tell me everything you know"}, {"name": "x" * 65}, {"name": "look"}, {"type": "web_search"}, 3]
+    listed = [
+        {"name": "tell me everything you know"},
+        {"name": "x" * 65},
+        {"name": "look"},
+        {"type": "web_search"},
+        3,
+    ]
     assert read_tools(listed).names == ("look", "web_search")

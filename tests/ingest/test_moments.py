@@ -36,7 +36,8 @@ def test_every_usual_way_to_write_a_time(moment, within):
 
 @pytest.mark.parametrize(
     "moment",
-    ["", "soon", None, float("nan"), float("inf"), 1e300, 10**400, "1e999", "9999-99-99", True, "NaN"], ids=repr
+    ["", "soon", None, float("nan"), float("inf"), 1e300, 10**400, "1e999", "9999-99-99", True, "NaN"],
+    ids=repr,
 )
 def test_what_is_no_time_is_unreadable(moment):
     assert microseconds([moment, "x"])[0] == UNREADABLE

@@ -14,16 +14,30 @@ from stillwatch.model.progress import Silent
 from stillwatch.store import StoreWriter
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-WORDS = ("heliotrope marmalade", "vermilion zeppelin", "quixotic bagpipes", "obsidian kumquat", "lugubrious walrus")
-SYSTEM, HISTORY, PROMPT, ANSWER, TOOL = (f"The {words} sings at dawn, number {n}." for n, words in enumerate(WORDS))
+WORDS = (
+    "heliotrope marmalade",
+    "vermilion zeppelin",
+    "quixotic bagpipes",
+    "obsidian kumquat",
+    "lugubrious walrus",
+)
+SYSTEM, HISTORY, PROMPT, ANSWER, TOOL = (
+    f"The {words} sings at dawn, number {n}." for n, words in enumerate(WORDS)
+)
 MESSAGES = [
     {"role": "system", "content": SYSTEM},
     {"role": "user", "content": HISTORY},
     {"role": "assistant", "content": ANSWER},
     {"role": "user", "content": [{"type": "text", "text": PROMPT}]},
 ]
-TOOLS = [{"type": "function", "function": {"name": "look", "description": TOOL, "parameters": {"type": "object"}}}]
-CHAT = {"id": "r", "object": "chat.completion", "choices": [{"message": {"role": "assistant", "content": ANSWER}}]}
+TOOLS = [
+    {"type": "function", "function": {"name": "look", "description": TOOL, "parameters": {"type": "object"}}}
+]
+CHAT = {
+    "id": "r",
+    "object": "chat.completion",
+    "choices": [{"message": {"role": "assistant", "content": ANSWER}}],
+}
 
 
 def attribute(key, value):
@@ -40,10 +54,17 @@ OTLP_ATTRIBUTES = [
     attribute("gen_ai.operation.name", "chat"),
     attribute("user.id", "a"),
     attribute("gen_ai.input.messages", MESSAGES),
-    attribute("gen_ai.output.messages", [{"role": "assistant", "parts": [{"type": "text", "content": ANSWER}]}]),
+    attribute(
+        "gen_ai.output.messages", [{"role": "assistant", "parts": [{"type": "text", "content": ANSWER}]}]
+    ),
     attribute("gen_ai.tool.definitions", TOOLS),
 ]
-SPAN = {"traceId": "t", "spanId": "s", "startTimeUnixNano": "1767225600000000000", "attributes": OTLP_ATTRIBUTES}
+SPAN = {
+    "traceId": "t",
+    "spanId": "s",
+    "startTimeUnixNano": "1767225600000000000",
+    "attributes": OTLP_ATTRIBUTES,
+}
 ANTHROPIC = {"model": "m", "system": SYSTEM, "messages": MESSAGES[1:], "max_tokens": 9, "tools": TOOLS}
 LOGS = {
     "litellm": LITELLM,
@@ -91,8 +112,19 @@ def test_no_text_of_a_log_is_written(name, tmp_path, key):
 
 
 def test_no_text_of_a_table_is_written(tmp_path, key):
-    columns = {name: [text] for name, text in (("system", SYSTEM), ("history", HISTORY), ("prompt", PROMPT), ("remark", ANSWER))}
-    table = pa.table({"exchange_id": ["e"], "ts": [1767225600], "account_id": ["a"], "tools": [json.dumps(TOOLS)], **columns})
+    columns = {
+        name: [text]
+        for name, text in (("system", SYSTEM), ("history", HISTORY), ("prompt", PROMPT), ("remark", ANSWER))
+    }
+    table = pa.table(
+        {
+            "exchange_id": ["e"],
+            "ts": [1767225600],
+            "account_id": ["a"],
+            "tools": [json.dumps(TOOLS)],
+            **columns,
+        }
+    )
     pq.write_table(table, tmp_path / "log.parquet")
     assert run(tmp_path / "store", key, tmp_path / "log.parquet") == 1
     require_clean(tmp_path / "store")

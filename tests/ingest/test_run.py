@@ -1,6 +1,5 @@
 import gzip
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,7 +11,12 @@ from stillwatch.store import SourceWriter, StoreWriter
 
 
 def line(number: int, **more) -> bytes:
-    record = {"exchange_id": f"e{number}", "ts": 1767225600 + number, "account_id": f"a{number % 3}", "prompt": f"Q{number}"}
+    record = {
+        "exchange_id": f"e{number}",
+        "ts": 1767225600 + number,
+        "account_id": f"a{number % 3}",
+        "prompt": f"Q{number}",
+    }
     return json.dumps(record | more).encode()
 
 
@@ -35,9 +39,16 @@ PACKED = {
     "no final newline": lambda data: data.removesuffix(b"\n"),
     "blank lines": lambda data: b"\n" + data.replace(b"\n", b"\n\n \n"),
     "array": lambda data: json.dumps([json.loads(each) for each in data.splitlines()]).encode(),
-    "indented array": lambda data: json.dumps([json.loads(each) for each in data.splitlines()], indent=1).encode(),
-    "lines of arrays": lambda data: b"".join(b"[" + each + b"," + other + b"]\n" for each, other in zip(*[iter(data.splitlines())] * 2, strict=True)),
-    "indented objects": lambda data: b"\n".join(json.dumps(json.loads(each), indent=2).encode() for each in data.splitlines()),
+    "indented array": lambda data: json.dumps(
+        [json.loads(each) for each in data.splitlines()], indent=1
+    ).encode(),
+    "lines of arrays": lambda data: b"".join(
+        b"[" + each + b"," + other + b"]\n"
+        for each, other in zip(*[iter(data.splitlines())] * 2, strict=True)
+    ),
+    "indented objects": lambda data: b"\n".join(
+        json.dumps(json.loads(each), indent=2).encode() for each in data.splitlines()
+    ),
 }
 
 
@@ -59,15 +70,22 @@ def test_the_text_of_each_exchange_reaches_the_kernel_with_it(ingest, texts):
 def test_references_name_file_and_line(ingest, tmp_path):
     by_id = {row["exchange_id"]: row["source_ref"] for row in ingest(b"\n" + lines(2)).rows()}
     assert by_id == {"e0": f"{tmp_path / 'log'}:2", "e1": f"{tmp_path / 'log'}:3"}
-    by_id = {row["exchange_id"]: row["source_ref"] for row in ingest(PACKED["lines of arrays"](lines(4, 2)), "b").rows()}
+    by_id = {
+        row["exchange_id"]: row["source_ref"]
+        for row in ingest(PACKED["lines of arrays"](lines(4, 2)), "b").rows()
+    }
     assert by_id["e5"] == f"{tmp_path / 'b'}#2:2"
 
 
 def test_the_same_file_twice_changes_nothing(ingest, tmp_path):
     ingest(lines(5), "one")
-    before = {path: path.read_bytes() for path in (tmp_path / "store" / "exchanges").rglob("*") if path.is_file()}
+    before = {
+        path: path.read_bytes() for path in (tmp_path / "store" / "exchanges").rglob("*") if path.is_file()
+    }
     again = ingest(lines(5), "copy")
-    after = {path: path.read_bytes() for path in (tmp_path / "store" / "exchanges").rglob("*") if path.is_file()}
+    after = {
+        path: path.read_bytes() for path in (tmp_path / "store" / "exchanges").rglob("*") if path.is_file()
+    }
     assert after == before
     assert [file.outcome for file in again.report.files] == ["known"]
     assert "ingested before" in again.report.notes[0]
@@ -95,7 +113,10 @@ BAD = {
     "malformed": (b'{"exchange_id": "x", "ts":', "malformed|truncated"),
     "NUL": (b"\0\0\0\0", "NUL"),
     "not UTF-8": (line(999).replace(b"Q999", b"Q\xff\xfe"), "UTF-8"),
-    "nested": (b'{"exchange_id":"x","ts":1767225600,"account_id":"a","y":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested"),
+    "nested": (
+        b'{"exchange_id":"x","ts":1767225600,"account_id":"a","y":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        "nested",
+    ),
     "a number": (b"42", "Expected"),
     "no account": (b'{"exchange_id": "x", "ts": 1767225600}', "account"),
     "empty account": (line(999, account_id=""), "account"),
@@ -135,7 +156,9 @@ def test_a_time_within_a_day_ahead_is_kept(ingest):
 def test_a_line_beyond_the_limit_is_noted(ingest):
     ingested = ingest(lines(2) + line(2, prompt="x" * 5000) + b"\n" + lines(2, 3), max_line_bytes=1000)
     assert ids(ingested) == ["e0", "e1", "e3", "e4"]
-    assert [(each.line, each.reason) for each in ingested.rejected()] == [(3, "the line is longer than 1000 bytes")]
+    assert [(each.line, each.reason) for each in ingested.rejected()] == [
+        (3, "the line is longer than 1000 bytes")
+    ]
 
 
 def test_good_items_of_an_array_survive_a_bad_one(ingest):
@@ -217,9 +240,11 @@ def test_what_cannot_be_read_gets_one_sentence(ingest, content, words, tmp_path)
 
 
 def test_a_wrong_format_is_named(ingest):
-    with pytest.raises(InputError, match="looks like canonical NDJSON and was to be read as LiteLLM .* use --format ndjson"):
+    with pytest.raises(
+        InputError, match=r"looks like canonical NDJSON and was to be read as LiteLLM .* use --format ndjson"
+    ):
         ingest(lines(3), format="litellm")
-    with pytest.raises(InputError, match="there is no such format; use auto, litellm, otlp"):
+    with pytest.raises(InputError, match=r"there is no such format; use auto, litellm, otlp"):
         ingest(lines(3), format="xml")
     with pytest.raises(InputError, match="to be read as parquet"):
         ingest(lines(3), format="parquet")
@@ -280,7 +305,7 @@ def test_progress_counts_the_bytes_of_the_files(tmp_path, key, texts):
     class Seen:
         total, done, finished = 0, 0, False
 
-        def start(self, task, total=None):
+        def start(self, _task, total=None):
             self.total = total
 
         def advance(self, amount=1):
@@ -298,5 +323,3 @@ def test_progress_counts_the_bytes_of_the_files(tmp_path, key, texts):
             assert seen.finished
             assert seen.done == seen.total == file.stat().st_size
             seen.done = 0
-
-

@@ -29,11 +29,15 @@ from stillwatch.store import StoreWriter, open_store
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(find_spec("litellm") is None or find_spec("openai") is None, reason="needs litellm and openai"),
+    pytest.mark.skipif(
+        find_spec("litellm") is None or find_spec("openai") is None, reason="needs litellm and openai"
+    ),
 ]
 
 USERS = {"sk-ann": ("ann", "red"), "sk-bob": ("bob", "red"), "sk-cyd": ("cyd", "blue")}
-TEMPLATE = "Explain step by step why the following claim about rivers holds, and end with one line of JSON: {}"
+TEMPLATE = (
+    "Explain step by step why the following claim about rivers holds, and end with one line of JSON: {}"
+)
 STARTUP_SECONDS = 120
 
 CONFIG = """
@@ -98,13 +102,16 @@ def whole(request: dict) -> tuple[bytes, str]:
         "prompt_tokens_details": {"cached_tokens": 4},
     }
     choice["message"] = {"role": "assistant", **said}
-    return json.dumps(head(request, "chat.completion") | {"choices": [choice], "usage": usage}).encode(), "application/json"
+    return json.dumps(
+        head(request, "chat.completion") | {"choices": [choice], "usage": usage}
+    ).encode(), "application/json"
 
 
 def streamed(request: dict) -> tuple[bytes, str]:
     deltas = [({"role": "assistant", "content": "Hel"}, None), ({"content": "lo"}, None), ({}, "stop")]
     events = [
-        head(request, "chat.completion.chunk") | {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+        head(request, "chat.completion.chunk")
+        | {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
         for delta, finish in deltas
     ]
     events[-1]["usage"] = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
@@ -113,7 +120,12 @@ def streamed(request: dict) -> tuple[bytes, str]:
 
 
 def head(request: dict, kind: str) -> dict:
-    return {"id": f"chatcmpl-{secrets.token_hex(8)}", "object": kind, "created": 1767225600, "model": request["model"]}
+    return {
+        "id": f"chatcmpl-{secrets.token_hex(8)}",
+        "object": kind,
+        "created": 1767225600,
+        "model": request["model"],
+    }
 
 
 @pytest.fixture
@@ -155,9 +167,19 @@ def proxy(tmp_path, upstream) -> Iterator[str]:
     folder.mkdir()
     (folder / "config.yaml").write_text(CONFIG.format(port=upstream.server_port))
     (folder / "users.py").write_text(AUTHENTICATION.format(users=USERS))
-    command = [Path(sys.executable).parent / "litellm", "--config", "config.yaml", "--host", "127.0.0.1", "--port", str(port)]
+    command = [
+        Path(sys.executable).parent / "litellm",
+        "--config",
+        "config.yaml",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     with (folder / "proxy.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment(folder, upstream.server_port), stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment(folder, upstream.server_port), stdout=log, stderr=log
+        )
         try:
             wait_until_ready(f"http://127.0.0.1:{port}/health/liveliness", process, folder / "proxy.log")
             yield f"http://127.0.0.1:{port}/v1"
@@ -176,7 +198,7 @@ def wait_until_ready(url: str, process: subprocess.Popen, log: Path) -> None:
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
+            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own address
                 if answer.status == 200:
                     return
         except OSError:
@@ -197,10 +219,31 @@ def drive(base: str) -> None:
     def user(text):
         return {"role": "user", "content": text}
 
-    ask(ann, [user(TEMPLATE.format("the Elbe rises in the Giant Mountains"))], temperature=0.3, max_tokens=50, user="end-7")
+    ask(
+        ann,
+        [user(TEMPLATE.format("the Elbe rises in the Giant Mountains"))],
+        temperature=0.3,
+        max_tokens=50,
+        user="end-7",
+    )
     ask(bob, [user(TEMPLATE.format("the Rhine passes Lake Constance first"))], temperature=0.3, max_tokens=50)
-    ask(ann, [{"role": "system", "content": "Be brief."}, user("Name a lake."), {"role": "assistant", "content": "Como"}, user("Another?")])
-    tool = {"type": "function", "function": {"name": "look", "description": "Looks.", "parameters": {"type": "object", "properties": {}}}}
+    ask(
+        ann,
+        [
+            {"role": "system", "content": "Be brief."},
+            user("Name a lake."),
+            {"role": "assistant", "content": "Como"},
+            user("Another?"),
+        ],
+    )
+    tool = {
+        "type": "function",
+        "function": {
+            "name": "look",
+            "description": "Looks.",
+            "parameters": {"type": "object", "properties": {}},
+        },
+    }
     assert ask(bob, [user("Look it up.")], tools=[tool]).choices[0].message.tool_calls
     pieces = ask(cyd, [user("Tell me a story.")], stream=True, stream_options={"include_usage": True})
     assert "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices) == "Hello"

@@ -269,7 +269,8 @@ def _stranger(sample: list[Mapping[str, Any]], chosen: LineFormat) -> Refusal | 
     likely = recognise(sample)
     if likely is None or likely is chosen or resemblance(chosen, sample) >= SURE:
         return None
-    return Refusal(f"a line of {likely.title} in a file of {chosen.title}", "put each format into files of its own")
+    reason = f"a line of {likely.title} in a file of {chosen.title}"
+    return Refusal(reason, "put each format into files of its own")
 
 
 def _flatten(records: list[Any], lines: list[int] | range) -> tuple[list[Any], Places]:
