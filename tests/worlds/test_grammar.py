@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -57,6 +58,18 @@ def test_private_sentences_share_no_long_runs_of_words():
         for run in {tuple(words[i : i + 8]) for i in range(len(words) - 7)}:
             runs[run] = runs.get(run, 0) + 1
     assert max(runs.values()) <= 3
+
+
+@pytest.mark.parametrize(("code", "run"), [("zh", 11), ("es", 8), ("ru", 8), ("de", 8), ("en", 8)])
+def test_private_questions_share_no_long_runs_once_numbers_are_masked(code, run):
+    texts = language(code).expand("opener", 4000, rng(3)).to_pylist()
+    seen: dict[tuple[str, ...], int] = {}
+    for text in texts:
+        masked = re.sub(r"\d+", "0", text)
+        units = list(masked) if code == "zh" else masked.split()
+        for window in {tuple(units[i : i + run]) for i in range(len(units) - run + 1)}:
+            seen[window] = seen.get(window, 0) + 1
+    assert max(seen.values()) <= 0.004 * len(texts)
 
 
 @given(st.lists(st.integers(0, 4), max_size=12))
