@@ -183,6 +183,7 @@ def _work() -> Work:
 def _allocate(rows: int) -> Fingerprints:
     return Fingerprints(
         np.empty(rows * KEYS_PER_ROW, np.uint64),
+        np.empty(rows * KEYS_PER_ROW, np.uint8),
         np.zeros(rows, np.int64),
         np.zeros(rows, np.uint64),
         np.zeros(rows, np.uint64),

@@ -101,6 +101,7 @@ class Fingerprints(NamedTuple):
 
     Attributes:
         keys: Text keys, 17 places a row, packed from the first row of each thread on.
+        kinds: Kind of each of them.
         key_count: Text keys of each row; -1 for null.
         system: system_fp.
         tools: tools_fp.
@@ -113,6 +114,7 @@ class Fingerprints(NamedTuple):
     """
 
     keys: NDArray[np.uint64]
+    kinds: NDArray[np.uint8]
     key_count: NDArray[np.int64]
     system: NDArray[np.uint64]
     tools: NDArray[np.uint64]
@@ -168,7 +170,7 @@ class Work(NamedTuple):
     cursor: NDArray[np.int64]
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _chain(text_hash: np.uint64, s: Scratch, secret: NDArray[np.uint64], start: int, stop: int) -> np.uint64:
     for i in range(start, stop):
         text_hash = mum(text_hash ^ s.words[i], secret[CHAIN])
@@ -209,7 +211,7 @@ def _remembered(work: Work, c: Constants, column: Column, row: int) -> tuple[np.
     return work.memo_hash[slot], work.memo_words[slot], work.memo_bits[slot], raw
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _read_prompt(work: Work, c: Constants, address: int, stop: int, safe: int) -> int:
     """Read one prompt into the working memory and return its number of words."""
     s, w, total = work.scratch, work.windows, 0
@@ -242,39 +244,64 @@ def _read_prompt(work: Work, c: Constants, address: int, stop: int, safe: int) -
         first = False
 
 
-@njit(nogil=True)
-def _text_key(outer: NDArray[np.uint64], value: np.uint64, kind: int) -> np.uint64:
-    return (sip_word(outer, value, np.uint64(kind)) & _KIND_OUT) | np.uint64(kind)
+@njit(nogil=True, forceinline=True)
+def _put_key(work: Work, out: Fingerprints, value: np.uint64, kind: int) -> None:
+    at = work.cursor[0]
+    out.keys[at], out.kinds[at] = value, np.uint8(kind)
+    work.cursor[0] = at + 1
 
 
 @njit(nogil=True)
-def _put_key(work: Work, c: Constants, out: Fingerprints, value: np.uint64, kind: int) -> None:
-    out.keys[work.cursor[0]] = _text_key(c.outer, value, kind)
-    work.cursor[0] += 1
+def _seal_keys(c: Constants, out: Fingerprints, start: int, stop: int) -> None:
+    """Put the outer hash over keys `start` to `stop`; one loop over all of them, so that it is vectorised."""
+    keys, kinds, outer = out.keys, out.kinds, c.outer
+    for i in range(start, stop):
+        kind = np.uint64(kinds[i])
+        keys[i] = (sip_word(outer, keys[i], kind) & _KIND_OUT) | kind
 
 
 @njit(nogil=True)
-def _write_keys(work: Work, c: Constants, out: Fingerprints, words: int, shape: np.uint64) -> None:
+def _seal(
+    values: NDArray[np.uint64], outer: NDArray[np.uint64], span: tuple[int, int], tag: np.uint64
+) -> None:
+    """Put the outer hash over one column."""
+    for row in range(span[0], span[1]):
+        values[row] = sip_word(outer, values[row], tag)
+
+
+@njit(nogil=True)
+def _seal_kind(
+    values: NDArray[np.uint64], outer: NDArray[np.uint64], span: tuple[int, int], kind: int
+) -> None:
+    """Put the outer hash over one column whose values carry their kind."""
+    tag = np.uint64(kind)
+    _seal(values, outer, span, tag)
+    for row in range(span[0], span[1]):
+        values[row] = (values[row] & _KIND_OUT) | tag
+
+
+@njit(nogil=True, forceinline=True)
+def _write_keys(work: Work, out: Fingerprints, words: int, shape: np.uint64) -> None:
     """Write the text keys of one prompt of `words` words."""
     prefix, s = work.windows.prefix, work.scratch
     if words > 0:
-        _put_key(work, c, out, prefix[0], _SHORT)
+        _put_key(work, out, prefix[0], _SHORT)
     if words > SHORT:
-        _put_key(work, c, out, prefix[1], _MEDIUM)
+        _put_key(work, out, prefix[1], _MEDIUM)
     if words > MEDIUM:
-        _put_key(work, c, out, prefix[2], _LONG)
+        _put_key(work, out, prefix[2], _LONG)
     head, tail = s.tail[0], s.tail[1]
     for i in range(head):
-        _put_key(work, c, out, s.kept[i], _SHINGLE)
+        _put_key(work, out, s.kept[i], _SHINGLE)
     for i in range(max(tail - TAIL, 0), tail):
-        _put_key(work, c, out, s.kept[HEAD + i % TAIL], _SHINGLE)
+        _put_key(work, out, s.kept[HEAD + i % TAIL], _SHINGLE)
     if words > SUFFIX_WORDS:
-        _put_key(work, c, out, prefix[3], _SUFFIX)
+        _put_key(work, out, prefix[3], _SUFFIX)
     if shape != 0:
-        _put_key(work, c, out, shape, _FORMAT)
+        _put_key(work, out, shape, _FORMAT)
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _prompt_row(work: Work, c: Constants, column: Column, out: Fingerprints, row: int) -> None:
     """Fingerprint the prompt of one row."""
     address, stop = column.base + column.starts[row], column.base + column.stops[row]
@@ -283,30 +310,30 @@ def _prompt_row(work: Work, c: Constants, column: Column, out: Fingerprints, row
     work.shape.at[BITS] = 0
     if closer != 0:
         shape = skeleton(work.shape, c.lexicon, c.secret, address, closer)
-    _write_keys(work, c, out, words, shape)
+    _write_keys(work, out, words, shape)
     out.key_count[row] = work.cursor[0] - before
     out.present[row] |= np.uint8(words > 0) << np.uint8(2)
-    out.item[row] = sip_word(c.outer, work.scratch.item[0], ITEM_TAG)
+    out.item[row] = work.scratch.item[0]
     out.cell[row] = cell(work.windows)
     out.language[row] = language(work.reading, work.scratch, words)
     out.elicitation[row] |= work.reading.bits[0] | work.shape.at[BITS]
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _context_row(work: Work, c: Constants, columns: Columns, out: Fingerprints, row: int) -> int:
     """Fingerprint what surrounds the prompt of one row; return the elicitation bits of the system prompt."""
     value, words, bits, raw = _remembered(work, c, columns[SYSTEM], row)
     present = 0
     if words > 0:
-        present, out.system[row] = 1, _text_key(c.outer, value, _SYSTEM)
+        present, out.system[row] = 1, value
     value, words, _bits, _raw = _remembered(work, c, columns[TOOLS], row)
     if words > 0:
-        present, out.tools[row] = present | 2, _text_key(c.outer, value, _TOOLS)
+        present, out.tools[row] = present | 2, value
     history = columns[HISTORY]
     length = history.stops[row] - history.starts[row]
     if length > 0:
         past = raw_hash(c.secret, history.base + history.starts[row], length)
-        out.prefix[row] = sip_word(c.outer, mum(raw ^ c.secret[RAW], past ^ c.secret[PAST]), PREFIX_TAG)
+        out.prefix[row] = mum(raw ^ c.secret[RAW], past ^ c.secret[PAST])
         present |= 8
     out.present[row] = np.uint8(present)
     return bits & _NOT_IN_SYSTEM
@@ -337,6 +364,7 @@ def _bare_column(c: Column) -> Column:
 def _bare_out(out: Fingerprints) -> Fingerprints:
     return Fingerprints(
         pointer(out.keys),
+        pointer(out.kinds),
         pointer(out.key_count),
         pointer(out.system),
         pointer(out.tools),
@@ -355,17 +383,33 @@ def _bare_constants(c: Constants) -> Constants:
 
 
 @njit(nogil=True)
+def _seal_columns(c: Constants, out: Fingerprints, span: tuple[int, int], present: np.uint8) -> None:
+    """Put the outer hash over the columns that are `present` in any row."""
+    if present & 1:
+        _seal_kind(out.system, c.outer, span, _SYSTEM)
+    if present & 2:
+        _seal_kind(out.tools, c.outer, span, _TOOLS)
+    if present & 4:
+        _seal(out.item, c.outer, span, ITEM_TAG)
+    if present & 8:
+        _seal(out.prefix, c.outer, span, PREFIX_TAG)
+
+
+@njit(nogil=True)
 def _rows(work: Work, c: Constants, columns: Columns, out: Fingerprints, span: tuple[int, int]) -> int:
-    begins = span[0] * KEYS_PER_ROW
+    begins, present = span[0] * KEYS_PER_ROW, np.uint8(0)
     work.cursor[0] = begins
     for row in range(span[0], span[1]):
         bits = _context_row(work, c, columns, out, row)
         if columns[PROMPT].stops[row] < 0:
             out.key_count[row] = out.cell[row] = out.language[row] = -1
             out.elicitation[row] = bits if out.present[row] & 1 else -1
-            continue
-        out.elicitation[row] = bits
-        _prompt_row(work, c, columns[PROMPT], out, row)
+        else:
+            out.elicitation[row] = bits
+            _prompt_row(work, c, columns[PROMPT], out, row)
+        present |= out.present[row]
+    _seal_keys(c, out, begins, work.cursor[0])
+    _seal_columns(c, out, span, present)
     return work.cursor[0] - begins
 
 

@@ -126,14 +126,14 @@ def bare_reading(r: Reading) -> Reading:
     return Reading(pointer(r.votes), pointer(r.bits), pointer(r.hits), pointer(r.flags))
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def clear(r: Reading) -> None:
     """Forget the prompt before."""
     r.votes[0] = np.uint64(0)
     r.bits[0] = 0
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def read(r: Reading, s: Scratch, lexicon: Lexicon, start: int, stop: int) -> None:
     """Find the phrases that begin at words `start` to `stop`."""
     publics, hits, flags, found = s.publics, r.hits, r.flags, 0
@@ -148,7 +148,7 @@ def read(r: Reading, s: Scratch, lexicon: Lexicon, start: int, stop: int) -> Non
         r.bits[0] |= _walk(s, lexicon, hits[i])
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def vote(r: Reading, words: int) -> None:
     """Let the first words vote for a language, after `read`."""
     votes = np.uint64(0)
@@ -182,7 +182,7 @@ def step(lexicon: Lexicon, node: int, public: np.uint64) -> int:
     return -1
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def language(r: Reading, s: Scratch, words: int) -> int:
     """Guess the language of a prompt of `words` words, as an index into `LANGUAGES`."""
     if s.at[OTHERS] > 0 and 3 * s.at[OTHERS] >= words:
@@ -213,7 +213,7 @@ def _of_script(scripts: NDArray[np.int64], best: int) -> int:
     return best
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _of_votes(votes: np.uint64, voters: int) -> int:
     best, most = 0, 0
     for lane in range(1, 8):

@@ -29,12 +29,12 @@ _TOP = np.uint64(56)
 State = tuple[np.uint64, np.uint64, np.uint64, np.uint64]
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _rotate(value: np.uint64, bits: np.uint64) -> np.uint64:
     return (value << bits) | (value >> (_BITS - bits))
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _round(v0: np.uint64, v1: np.uint64, v2: np.uint64, v3: np.uint64) -> State:
     v0, v2 = v0 + v1, v2 + v3
     v1 = _rotate(v1, np.uint64(13)) ^ v0
@@ -45,7 +45,7 @@ def _round(v0: np.uint64, v1: np.uint64, v2: np.uint64, v3: np.uint64) -> State:
     return v0, v1, _rotate(v2, np.uint64(32)), v3
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _absorb(state: State, block: np.uint64) -> State:
     v0, v1, v2, v3 = state
     v0, v1, v2, v3 = _round(v0, v1, v2, v3 ^ block)
@@ -53,12 +53,12 @@ def _absorb(state: State, block: np.uint64) -> State:
     return v0 ^ block, v1, v2, v3
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _start(secret: NDArray[np.uint64]) -> State:
     return secret[0] ^ _C0, secret[1] ^ _C1, secret[0] ^ _C2, secret[1] ^ _C3
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _finish(state: State) -> np.uint64:
     v0, v1, v2, v3 = state
     v2 = v2 ^ _FINAL
@@ -67,7 +67,7 @@ def _finish(state: State) -> np.uint64:
     return v0 ^ v1 ^ v2 ^ v3
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def sip_word(secret: NDArray[np.uint64], value: np.uint64, tag: np.uint64) -> np.uint64:
     """Hash the nine bytes `value` (little endian) and `tag` under the 128-bit key `secret`, shape (2,)."""
     state = _absorb(_start(secret), value)

@@ -134,7 +134,7 @@ def bare_scratch(s: Scratch) -> Scratch:
     )
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def begin(s: Scratch, secret: NDArray[np.uint64], address: int) -> None:
     """Prepare `s` for the text at `address`."""
     s.at[POSITION] = address
@@ -149,7 +149,7 @@ def begin(s: Scratch, secret: NDArray[np.uint64], address: int) -> None:
     _clear(s, secret)
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def fill(s: Scratch, secret: NDArray[np.uint64], table: UnicodeTable, stop: int, safe: int) -> None:
     """Read on until the text ends at `stop` or `ROOM` words are there.
 
@@ -167,7 +167,7 @@ def fill(s: Scratch, secret: NDArray[np.uint64], table: UnicodeTable, stop: int,
             _general(s, secret, table, stop, safe)
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _ascii(s: Scratch, secret: NDArray[np.uint64], table: UnicodeTable, stop: int, safe: int) -> None:
     """Read words of ASCII until other letters come, the text ends or the scratch is full."""
     while s.at[POSITION] < min(stop, safe + 1) and s.at[COUNT] < ROOM:
@@ -203,7 +203,7 @@ def _separator(table: UnicodeTable, address: int, stop: int) -> int:
     return size if entry & (EXPANDS | (CLASS_MASK << CLASS_SHIFT)) == 0 else 0
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _cut(s: Scratch, secret: NDArray[np.uint64], letters: np.uint64, digits: np.uint64) -> None:
     """Hash the runs of `letters` and `digits` behind the position; each run ends before bit 64."""
     position, count, after_digits, item = s.at[POSITION], s.at[COUNT], s.at[AFTER_DIGITS], s.item[0]
@@ -232,7 +232,7 @@ def _cut(s: Scratch, secret: NDArray[np.uint64], letters: np.uint64, digits: np.
     s.at[COUNT], s.at[AFTER_DIGITS], s.item[0] = count, after_digits, item
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _block(address: int, length: int) -> tuple[np.uint64, np.uint64]:
     """Return a word of 1 to 15 ASCII letters or digits as 16 bytes in lower case, padded with zeros."""
     low = (load64(address) | _FOLD) & (ALL >> np.uint64(64 - 8 * min(length, 8)))
@@ -370,7 +370,7 @@ def _mix(s: Scratch, secret: NDArray[np.uint64]) -> None:
     s.block[_LOW], s.block[_HIGH], s.open[_BYTES] = np.uint64(0), np.uint64(0), 0
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _clear(s: Scratch, secret: NDArray[np.uint64]) -> None:
     s.block[_LOW], s.block[_HIGH] = np.uint64(0), np.uint64(0)
     s.block[_KEYED], s.block[_PUBLIC] = secret[W1], PUBLIC_1

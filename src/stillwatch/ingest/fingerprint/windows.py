@@ -66,7 +66,7 @@ def bare_windows(w: Windows) -> Windows:
     return Windows(pointer(w.prefix), pointer(w.lanes))
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def window(words: NDArray[np.uint64], secret: NDArray[np.uint64], start: int, stop: int) -> np.uint64:
     """Hash words `start` to `stop` (at most 32) as a sequence."""
     total = np.uint64(0)
@@ -75,7 +75,7 @@ def window(words: NDArray[np.uint64], secret: NDArray[np.uint64], start: int, st
     return total
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def prefixes(w: Windows, words: NDArray[np.uint64], secret: NDArray[np.uint64], count: int) -> None:
     """Hash the first 8, 16 and 32 of the `count` words; a shorter text is hashed as far as it goes."""
     short, medium, long = min(count, SHORT), min(count, MEDIUM), min(count, LONG)
@@ -89,7 +89,7 @@ def prefixes(w: Windows, words: NDArray[np.uint64], secret: NDArray[np.uint64], 
     w.prefix[2] = total
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def shingles(s: Scratch, secret: NDArray[np.uint64], start: int, stop: int) -> None:
     """Keep the shingles that begin at words `start` to `stop` and whose hash says so."""
     a, b = secret[SHINGLE_A], secret[SHINGLE_B]
@@ -103,7 +103,7 @@ def shingles(s: Scratch, secret: NDArray[np.uint64], start: int, stop: int) -> N
         _keep(s, picked[i])
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _keep(s: Scratch, value: np.uint64) -> None:
     """Hold `value` unless it is held: the first six for good, then the newest six."""
     head, tail = s.tail[0], s.tail[1]
@@ -118,7 +118,7 @@ def _keep(s: Scratch, value: np.uint64) -> None:
     s.tail[1] = tail + 1
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def add_lanes(w: Windows, publics: NDArray[np.uint64], start: int, stop: int) -> None:
     """Add words `start` to `stop` to the counters of the cell."""
     a, b, c = w.lanes[0], w.lanes[1], w.lanes[2]
@@ -130,7 +130,7 @@ def add_lanes(w: Windows, publics: NDArray[np.uint64], start: int, stop: int) ->
     w.lanes[0], w.lanes[1], w.lanes[2] = a, b, c
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def remove_lanes(w: Windows, publics: NDArray[np.uint64], start: int, stop: int) -> None:
     """Take words `start` to `stop` out of the counters of the cell."""
     a, b, c = w.lanes[0], w.lanes[1], w.lanes[2]
@@ -142,7 +142,7 @@ def remove_lanes(w: Windows, publics: NDArray[np.uint64], start: int, stop: int)
     w.lanes[0], w.lanes[1], w.lanes[2] = a, b, c
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def cell(w: Windows) -> int:
     """Return the ten majority bits of the words counted, 0 to 1,023; -1 where none counted."""
     counted = w.lanes[0] & _LANE_MASK
@@ -156,14 +156,14 @@ def cell(w: Windows) -> int:
     )
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _majority(half: np.uint64, lanes: np.uint64) -> int:
     """Return four bits: whether each counter is more than half; counters are below 32,768."""
     signs = ~(half - lanes) & _SIGNS
     return np.int64((signs >> np.uint64(15)) * _GATHER >> np.uint64(48)) & 15
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def carry(s: Scratch) -> None:
     """Move the last words to the front of the scratch, for the next filling."""
     count = s.at[COUNT]
