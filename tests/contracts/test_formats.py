@@ -143,7 +143,7 @@ def test_no_mutation_of_an_example_raises(data):
     line = json.dumps(replaced(value, path, data.draw(JSON))).encode()
     piece = read(name, line)
     if piece.draft is None:
-        assert len(piece.rejected) == piece.lines == 1
+        assert len(piece.rejected) == piece.lines >= 1
     else:
         checked = check(piece.draft, "", NOW)
         dropped = set(checked.refused) | piece.draft.skipped
