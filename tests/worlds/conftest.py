@@ -7,7 +7,6 @@ import pytest
 
 from stillwatch.worlds import TINY, World, WorldFiles, build_world, write_world
 
-
 hypothesis.settings.register_profile("worlds", deadline=None)
 hypothesis.settings.load_profile("worlds")
 
