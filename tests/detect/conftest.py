@@ -1,0 +1,77 @@
+"""Books, strands and behaviour made by hand."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from stillwatch.detect.behaviour import Behaviour
+from stillwatch.detect.book import CODED, Book
+from stillwatch.detect.strands import Strands
+
+
+def book_of(totals, **known):
+    """A book of accounts about which nothing is known but what is given."""
+    totals = np.asarray(totals, np.int64)
+    size = len(totals)
+    codes = {name: known.pop(name, np.full(size, -1)) for name in CODED}
+    given = {
+        "created": np.full(size, np.nan),
+        "throwaway": np.full(size, -1),
+        "verified": np.full(size, -1),
+        "programme": np.zeros(size, bool),
+        "reseller": np.zeros(size, bool),
+        "banned": np.full(size, np.nan),
+        "known": np.zeros(size, bool),
+    } | known
+    given = {name: np.asarray(column) for name, column in given.items()}
+    codes = {name: np.asarray(column, np.int64) for name, column in codes.items()}
+    fingerprint = np.arange(size, dtype=np.int64) * 16 + 11
+    return Book(fingerprint=fingerprint, totals=totals, codes=codes, **given)
+
+
+def strands_of(account, hits, variety=None, first=None, last=None, days=None):
+    """Strands with these hits by slice, all on one day unless `days` are given."""
+    account, hits = np.asarray(account, np.int64), np.asarray(hits, np.int64).reshape(-1, 3)
+    size = account.size
+    day = np.column_stack([account, np.full(size, 20_000), hits.sum(axis=1)])
+    first = np.full(size, 20_000 * 86_400_000_000) if first is None else np.asarray(first, np.int64)
+    return Strands(
+        account=account,
+        hits=hits,
+        first=first,
+        last=first + 1 if last is None else np.asarray(last, np.int64),
+        variety=np.minimum(hits.sum(axis=1), 1) if variety is None else np.asarray(variety, np.int64),
+        tokens=np.zeros((size, 2), np.int64),
+        days=day if days is None else np.asarray(days, np.int64).reshape(-1, 3),
+    )
+
+
+def behaviour_of(account, **columns):
+    """Exchanges of these accounts; every column that is not given is unknown."""
+    account = np.asarray(account, np.int64)
+    size = account.size
+    unknown = {name: np.full(size, -1) for name in ("cell", "sampling", "client", "model", "turn", "address")}
+    given = (
+        unknown
+        | {
+            "group": np.zeros(size, np.int64),
+            "second": np.arange(size, dtype=float),
+            "slice": np.ones(size, np.int64),
+            "item": np.zeros(size, np.int64),
+            "elicitation": np.zeros(size, np.int64),
+            "tools": np.zeros(size, np.int64),
+            "models": (),
+        }
+        | columns
+    )
+    given = {name: value if name == "models" else np.asarray(value) for name, value in given.items()}
+    refs = pa.chunked_array([pa.array([f"r{n}" for n in range(size)], pa.string())])
+    return Behaviour(account=account, source_ref=refs, **given)
+
+
+@pytest.fixture(scope="session")
+def made():
+    """Give the tests what stands in this file, which they cannot import."""
+    return SimpleNamespace(book=book_of, strands=strands_of, behaviour=behaviour_of)

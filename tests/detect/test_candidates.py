@@ -1,0 +1,131 @@
+"""Which keys mark a group."""
+
+from math import comb
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillwatch.detect.candidates import _KEY_LEVEL, _marks, carried, of_communities, of_keys, refined
+from stillwatch.detect.ledger import Keys
+from stillwatch.detect.pairs import Incidence
+from stillwatch.model.views import KeyKind
+
+checked = settings(deadline=None, max_examples=60)
+COUNTS = st.integers(1, 40).flatmap(lambda size: st.tuples(st.integers(0, size), st.just(size)))
+
+
+def upper_tail(least, size, rate):
+    return min(
+        1.0, sum(comb(size, n) * rate**n * (1 - rate) ** (size - n) for n in range(max(least, 0), size + 1))
+    )
+
+
+def step_up(p_values, level):
+    """Benjamini-Hochberg as in a textbook."""
+    count = len(p_values)
+    passed = [rank for rank, p in enumerate(sorted(p_values), 1) if p <= level * rank / count * (1 + 1e-9)]
+    limit = sorted(p_values)[max(passed) - 1] if passed else -1.0
+    return [p <= limit for p in p_values]
+
+
+@checked
+@given(st.lists(COUNTS, min_size=1, max_size=12), st.floats(0.01, 0.3), st.sampled_from([0.3, 0.5, 0.8]))
+def test_a_key_that_is_chosen_would_be_chosen_without_any_single_account(counts, base, share):
+    held, size = (np.array(column) for column in zip(*counts, strict=True))
+    chosen = _marks(held, size, np.full(held.size, base), share)
+    plain = [upper_tail(h, n, base) for h, n in counts]
+    for at in np.flatnonzero(chosen).tolist():
+        without = [
+            upper_tail(held[at] - 1, size[at] - 1, base) if k == at else p for k, p in enumerate(plain)
+        ]
+        assert step_up(without, _KEY_LEVEL)[at]
+        assert held[at] - 1 >= share * (size[at] - 1)
+        assert held[at] >= 3
+
+
+def world(groups, keys_of_group, crowd=200, seed=1, kind=KeyKind.SHINGLE):
+    """Groups of twelve that share keys of their own, and a crowd that draws from a hundred."""
+    rng = np.random.default_rng(seed)
+    accounts = groups * 12 + crowd
+    edges = {(int(key), account) for account in range(accounts) for key in rng.integers(0, 100, 4)}
+    for group in range(groups):
+        own = 100 + group * keys_of_group + np.arange(keys_of_group)
+        for account in range(group * 12, group * 12 + 12):
+            edges |= {(int(key), account) for key in own}
+    rows = np.array(sorted(edges))
+    count = 100 + groups * keys_of_group
+    names = (np.arange(count, dtype=np.int64) << 4) | int(kind)
+    size = np.bincount(rows[:, 0], minlength=count)
+    keys = Keys(names, size, size.copy(), 3 * size)
+    return keys, Incidence(rows[:, 0].copy(), rows[:, 1].copy(), count, accounts)
+
+
+def test_communities_are_marked_by_their_own_keys():
+    keys, incidence = world(3, 5)
+    found = of_communities(keys, incidence, [np.arange(at, at + 12) for at in (0, 12, 24)])
+    assert [one.keys.tolist() for one in found] == [list(range(at, at + 5)) for at in (100, 105, 110)]
+    assert [one.seeds.tolist() for one in found] == [list(range(at, at + 12)) for at in (0, 12, 24)]
+    assert [one.uses for one in found] == [3 * 12 * 5] * 3
+
+
+def test_a_community_without_keys_of_its_own_is_no_candidate():
+    keys, incidence = world(1, 5)
+    assert of_communities(keys, incidence, [np.arange(100, 112)]) == []
+    assert of_communities(keys, incidence, []) == []
+
+
+@pytest.mark.parametrize("kind", [KeyKind.SAMPLING, KeyKind.CLIENT, KeyKind.PAYMENT, KeyKind.ADDRESS])
+def test_only_what_an_exchange_carries_in_its_text_marks_it(kind):
+    keys, incidence = world(1, 5, kind=kind)
+    assert not carried(keys).any()
+    assert of_communities(keys, incidence, [np.arange(12)]) == []
+    assert refined(keys, incidence, np.arange(12), 0.5) is None
+    assert of_keys(keys, incidence, 8, np.empty(0, np.int64)) == []
+
+
+@checked
+@given(st.integers(0, 50), st.sampled_from([0.3, 0.5, 0.8]), st.integers(6, 20))
+def test_refined_keys_mostly_belong_to_the_members(seed, share, size):
+    keys, incidence = world(2, 4, crowd=300, seed=seed)
+    members = np.random.default_rng(seed).permutation(incidence.accounts)[:size]
+    members = np.union1d(members, np.arange(12))
+    found = refined(keys, incidence, members, share)
+    assert found is not None
+    assert {100, 101, 102, 103} <= set(found.keys.tolist())
+    for key in found.keys.tolist():
+        users = incidence.account[incidence.key == key]
+        assert np.isin(users, members).sum() >= share * users.size
+    assert found.seeds.tolist() == members.tolist()
+
+
+def repeated(users, uses=3):
+    """Keys with these users, each of whom used it `uses` times."""
+    rows = np.array([(key, account) for key, accounts in enumerate(users) for account in sorted(accounts)])
+    size = np.array([len(accounts) for accounts in users])
+    names = (np.arange(len(users), dtype=np.int64) << 4) | int(KeyKind.SYSTEM)
+    keys = Keys(names, size, size if uses > 1 else 0 * size, uses * size)
+    return keys, Incidence(rows[:, 0].copy(), rows[:, 1].copy(), len(users), 100)
+
+
+NOTHING = np.empty(0, np.int64)
+
+
+def test_keys_of_the_same_accounts_are_one_cluster_and_others_are_not():
+    keys, incidence = repeated([range(20), range(30, 45), range(1, 20), range(50, 55), range(30, 46)])
+    found = of_keys(keys, incidence, 8, NOTHING)
+    assert [one.keys.tolist() for one in found] == [[0, 2], [1, 4]]
+    assert [one.uses for one in found] == [60, 48]
+    assert all(one.seeds.size == 0 for one in found)
+
+
+def test_a_cluster_that_marks_a_community_already_is_left_out():
+    keys, incidence = repeated([range(20), range(30, 45), range(1, 20)])
+    assert [one.keys.tolist() for one in of_keys(keys, incidence, 8, np.array([0, 2]))] == [[1]]
+    assert [one.keys.tolist() for one in of_keys(keys, incidence, 8, np.array([0]))] == [[0, 2], [1]]
+
+
+def test_keys_that_nobody_repeats_make_no_cluster():
+    keys, incidence = repeated([range(20), range(1, 20)], uses=1)
+    assert of_keys(keys, incidence, 8, NOTHING) == []
