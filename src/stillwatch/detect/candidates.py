@@ -24,6 +24,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 _KEY_LEVEL = 1e-3
+_LEAST_TOGETHER = 0.2
+"""Least share of a key's users that use another key of the set; low, since the bottom-B sample hides some."""
 _MOST_KEYS_OF_ACCOUNT = 200
 
 
@@ -106,7 +108,34 @@ def refined(keys: Keys, incidence: Incidence, members: Ints, share: float) -> Ca
     size = np.diff(incidence.bounds)[key]
     base = np.full(key.size, inside.mean())
     chosen = key[_marks(held, size, base, share) & carried(keys)[key]]
+    chosen = _held_together(chosen, incidence.key[inside], incidence.account[inside])
     return Candidate(chosen, members, int(keys.uses[chosen].sum())) if chosen.size else None
+
+
+def _held_together(chosen: Ints, key: Ints, account: Ints) -> Ints:
+    """Drop the keys whose users use no other key of the set.
+
+    The template of an honest customer that slipped into a pool of templates has users of its own: they use it
+    and nothing else of the pool. Where most accounts use a single key anyway (one fixed prompt), nothing is
+    dropped.
+
+    Args:
+        chosen: Keys that were chosen.
+        key: Keys of the members' incidences.
+        account: Accounts of the same incidences.
+    """
+    while chosen.size > 1:
+        rows = np.isin(key, chosen)
+        users, place = np.unique(account[rows], return_inverse=True)
+        variety = np.bincount(place, minlength=users.size)
+        if np.median(variety) < 2:
+            break
+        number = np.searchsorted(chosen, key[rows])
+        several = np.bincount(number, variety[place] >= 2, chosen.size) / np.bincount(number, minlength=chosen.size)
+        if (several >= _LEAST_TOGETHER).all():
+            break
+        chosen = chosen[several >= _LEAST_TOGETHER]
+    return chosen
 
 
 def of_keys(keys: Keys, incidence: Incidence, least_accounts: int, taken: Ints, least_overlap: float = 0.5) -> list[Candidate]:

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from stillwatch.detect.book import Book
 from stillwatch.detect.candidates import Candidate
-from stillwatch.detect.strands import Strands
+from stillwatch.detect.strands import CLASS_BITS, Strands
 from stillwatch.detect.tables import DISCOVERY
 from stillwatch.stats.evalues import log_mean_e, log_mixture_e
 from stillwatch.stats.fdr import e_bh
@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 _REFUSED_LOG_E = float(np.log(20.0))
 _MOST_ROUNDS = 5
 _LEAST_STRAND = 3
-"""Nobody is named for less than three exchanges, whatever the e-value says."""
+_CORE_SHARE = 0.8
 
 @dataclass(frozen=True)
 class Membership:
@@ -64,12 +64,29 @@ def confirm(candidate: Candidate, strands: Strands, book: Book, level: float) ->
     log_e = _account_log_e(strands, null, book)
     everyone = np.zeros(book.size)
     everyone[strands.account] = log_e
-    chosen = e_bh(everyone, level)[strands.account] & (strands.hits.sum(axis=1) >= _LEAST_STRAND)
+    chosen = _nameable(strands, e_bh(everyone, level)[strands.account])
     seed = np.isin(strands.account, candidate.seeds) if candidate.seeds.size else np.ones(chosen.size, bool)
     hits, held_out = strands.hits[seed, DISCOVERY + 1 :].sum(axis=1), trials[seed, DISCOVERY + 1 :].sum(axis=1)
     judged = log_mixture_e(hits, held_out, null.mean, null.dispersion)
     group = float(log_mean_e(judged, axis=0)) if judged.size else 0.0
     return Membership(strands.only(chosen), log_e[chosen], group, null.mean, null.dispersion, int(held_out.sum()))
+
+
+def _nameable(strands: Strands, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Leave out accounts that no reviewer would accept, whatever their e-value.
+
+    Nobody is named for less than three exchanges. Nobody is named for a single key either, unless even the
+    members with the least traffic use it (one fixed prompt): in a pool of many keys, one may be an honest
+    customer's template.
+    """
+    hits = strands.hits.sum(axis=1)
+    chosen = chosen & (hits >= _LEAST_STRAND)
+    if not chosen.any():
+        return chosen
+    quiet = chosen & (hits <= np.quantile(hits[chosen], 0.25))
+    classes = np.int64(1) << np.arange(CLASS_BITS)
+    core = int(classes[((strands.bits[quiet][:, None] & classes) != 0).mean(axis=0) >= _CORE_SHARE].sum())
+    return chosen & ((strands.variety >= 2) | ((strands.bits & core) != 0))
 
 
 def _account_log_e(strands: Strands, null: BetaBinomial, book: Book) -> Floats:

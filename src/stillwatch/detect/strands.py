@@ -66,7 +66,7 @@ class Strands:
         hits: Strand exchanges by slice, shape (n, 3).
         first: First strand exchange, microseconds since the epoch, shape (n,).
         last: Last strand exchange, likewise.
-        variety: Different keys of the group that the account used, as far as 62 classes tell, shape (n,).
+        bits: Which keys of the group the account used, in `CLASS_BITS` classes, shape (n,).
         tokens: Tokens sent and tokens taken in the strand, shape (n, 2).
         days: Account number, day since the epoch and strand exchanges of that day, shape (d, 3).
     """
@@ -75,9 +75,14 @@ class Strands:
     hits: Ints
     first: Ints
     last: Ints
-    variety: Ints
+    bits: Ints
     tokens: Ints
     days: Ints
+
+    @property
+    def variety(self) -> Ints:
+        """Different keys of the group that each account used, as far as the classes tell, shape (n,)."""
+        return np.bitwise_count(self.bits).astype(np.int64)
 
     def only(self, rows: npt.NDArray[np.bool_]) -> Strands:
         """Keep the given accounts."""
@@ -87,7 +92,7 @@ class Strands:
             hits=self.hits[rows],
             first=self.first[rows],
             last=self.last[rows],
-            variety=self.variety[rows],
+            bits=self.bits[rows],
             tokens=self.tokens[rows],
             days=self.days[np.isin(self.days[:, 0], account)],
         )
@@ -124,9 +129,7 @@ def _strands(account: Ints, columns: dict[str, Ints]) -> Strands:
         hits=hits if none else np.add.reduceat(hits, starts),
         first=columns["first"] if none else np.minimum.reduceat(columns["first"], starts),
         last=columns["last"] if none else np.maximum.reduceat(columns["last"], starts),
-        variety=np.bitwise_count(columns["bits"] if none else np.bitwise_or.reduceat(columns["bits"], starts)).astype(
-            np.int64
-        ),
+        bits=columns["bits"] if none else np.bitwise_or.reduceat(columns["bits"], starts),
         tokens=tokens if none else np.add.reduceat(tokens, starts),
         days=np.column_stack([account, columns["day"], hits.sum(axis=1)]),
     )
