@@ -80,7 +80,7 @@ class Usage(msgspec.Struct, gc=False):
 class Answer(msgspec.Struct, gc=False):
     """What is read of a message; never its words."""
 
-    refusal: msgspec.Raw | None = None
+    refusal: str | None = None
 
 
 class Choice(msgspec.Struct, gc=False):
@@ -235,7 +235,7 @@ def _refusal(finish: str | None, choice: Choice, response: Response) -> str | No
     if finish == "content_filter":
         return finish
     message = choice.message or choice.delta
-    declined = message is not None and message.refusal is not None and bytes(message.refusal) != b"null"
+    declined = message is not None and message.refusal is not None
     parts = [part.type for item in response.output or () for part in item.content or ()]
     return "unspecified" if declined or "refusal" in parts else None
 
