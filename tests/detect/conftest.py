@@ -31,7 +31,7 @@ def book_of(totals, **known):
     return Book(fingerprint=fingerprint, totals=totals, codes=codes, **given)
 
 
-def strands_of(account, hits, variety=None, first=None, last=None, days=None):
+def strands_of(account, hits, bits=None, *, first=None, last=None, days=None):
     """Strands with these hits by slice, all on one day unless `days` are given."""
     account, hits = np.asarray(account, np.int64), np.asarray(hits, np.int64).reshape(-1, 3)
     size = account.size
@@ -42,7 +42,7 @@ def strands_of(account, hits, variety=None, first=None, last=None, days=None):
         hits=hits,
         first=first,
         last=first + 1 if last is None else np.asarray(last, np.int64),
-        variety=np.minimum(hits.sum(axis=1), 1) if variety is None else np.asarray(variety, np.int64),
+        bits=np.ones(size, np.int64) if bits is None else np.asarray(bits, np.int64),
         tokens=np.zeros((size, 2), np.int64),
         days=day if days is None else np.asarray(days, np.int64).reshape(-1, 3),
     )
