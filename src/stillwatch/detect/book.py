@@ -40,6 +40,7 @@ class Book:
         reseller: Whether the account resells or belongs to a reseller, shape (A,).
         banned: First ban, seconds since the epoch, NaN where there was none, shape (A,).
         known: Whether the operator gave a record of the account, shape (A,).
+        volumes: The volumes that occur, ascending, and how many accounts have each.
     """
 
     fingerprint: Ints
@@ -52,6 +53,7 @@ class Book:
     reseller: npt.NDArray[np.bool_]
     banned: Floats
     known: npt.NDArray[np.bool_]
+    volumes: tuple[Ints, Ints]
 
     @property
     def size(self) -> int:
@@ -98,6 +100,7 @@ def make_book(totals: pa.Table, accounts: pa.Table, enforcement: pa.Table) -> Bo
         reseller=_pick(_flag(pc.is_valid(accounts["reseller_of"])), row) == 1,
         banned=_bans(fingerprint, enforcement),
         known=row >= 0,
+        volumes=np.unique(counts.sum(axis=1).astype(np.int64), return_counts=True),
     )
 
 

@@ -14,13 +14,17 @@ from stillwatch.detect.strands import CLASS_BITS, Strands
 from stillwatch.detect.tables import DISCOVERY
 from stillwatch.stats.evalues import log_mean_e, log_mixture_e
 from stillwatch.stats.fdr import e_bh
-from stillwatch.stats.overdispersion import BetaBinomial, fit_beta_binomial
+from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial, fit_beta_binomial
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 _REFUSED_LOG_E = float(np.log(20.0))
 _MOST_ROUNDS = 5
+_VARIETY_DISPERSION = 300.0
+"""Prior of the dispersion of variety: whoever used one key of a pool uses another in one of 300 exchanges.
+
+Fits where outsiders do use keys of a pool lie between 100 and 750 (`docs/method.md`)."""
 _LEAST_STRAND = 3
 _CORE_SHARE = 0.8
 
@@ -60,11 +64,9 @@ def confirm(candidate: Candidate, strands: Strands, book: Book, level: float) ->
         level: False-discovery rate among the members.
     """
     trials = book.totals[strands.account]
-    null = _background(strands.hits.sum(axis=1), strands.account, book)
+    null = _background(strands.hits.sum(axis=1), strands.account, book, TYPICAL_DISPERSION)
     log_e = _account_log_e(strands, null, book)
-    everyone = np.zeros(book.size)
-    everyone[strands.account] = log_e
-    chosen = _nameable(strands, e_bh(everyone, level)[strands.account])
+    chosen = _nameable(strands, e_bh(log_e, level, total=book.size))
     seed = np.isin(strands.account, candidate.seeds) if candidate.seeds.size else np.ones(chosen.size, bool)
     hits, held_out = strands.hits[seed, DISCOVERY + 1 :].sum(axis=1), trials[seed, DISCOVERY + 1 :].sum(axis=1)
     judged = log_mixture_e(hits, held_out, null.mean, null.dispersion)
@@ -98,7 +100,7 @@ def _account_log_e(strands: Strands, null: BetaBinomial, book: Book) -> Floats:
     """
     trials = book.exchanges[strands.account]
     variety = np.minimum(strands.variety, trials)
-    apart = _background(variety, strands.account, book)
+    apart = _background(variety, strands.account, book, _VARIETY_DISPERSION)
     both = [
         log_mixture_e(strands.hits.sum(axis=1), trials, null.mean, null.dispersion),
         log_mixture_e(variety, trials, apart.mean, apart.dispersion),
@@ -106,7 +108,7 @@ def _account_log_e(strands: Strands, null: BetaBinomial, book: Book) -> Floats:
     return log_mean_e(np.stack(both), axis=0)
 
 
-def _background(counts: Ints, account: Ints, book: Book) -> BetaBinomial:
+def _background(counts: Ints, account: Ints, book: Book, typical_dispersion: float) -> BetaBinomial:
     """Fit the rate at which accounts outside the group carry its keys.
 
     An outsider is first an account for which the keys are a small part of its traffic (at most one in twenty
@@ -114,14 +116,27 @@ def _background(counts: Ints, account: Ints, book: Book) -> BetaBinomial:
     is fitted again, until nothing changes: members with little traffic would widen it. Were all accounts to
     follow the null, each round would leave out at most one in twenty (Markov). A key that is popular outside
     has a wide null from the first round on, so hardly anybody is left out and it stays wide.
+
+    Args:
+        counts: Exchanges with the keys, or different keys, of each carrier, shape (n,).
+        account: The carriers, shape (n,).
+        book: All accounts; those that carry nothing are outsiders.
+        typical_dispersion: Prior of the dispersion.
     """
-    trials = book.exchanges
-    hits = np.zeros(book.size, np.int64)
-    hits[account] = counts
-    outside = (hits <= 1) | (hits <= 0.05 * trials)
+    trials = book.exchanges[account]
+    # accounts without a hit only count by their volume
+    volumes, silent = book.volumes
+    silent = silent.copy()
+    np.subtract.at(silent, np.searchsorted(volumes, trials), 1)
+    outside = (counts <= 1) | (counts <= 0.05 * trials)
     for _ in range(_MOST_ROUNDS):
-        null = fit_beta_binomial(hits[outside], trials[outside])
-        accepted = outside & (log_mixture_e(hits, trials, null.mean, null.dispersion) < _REFUSED_LOG_E)
+        null = fit_beta_binomial(
+            np.concatenate([np.zeros_like(volumes), counts[outside]]),
+            np.concatenate([volumes, trials[outside]]),
+            np.concatenate([silent, np.ones(int(outside.sum()), np.int64)]),
+            typical_dispersion,
+        )
+        accepted = outside & (log_mixture_e(counts, trials, null.mean, null.dispersion) < _REFUSED_LOG_E)
         if accepted.sum() == outside.sum():
             break
         outside = accepted

@@ -52,10 +52,10 @@ def benjamini_hochberg_levels(p: ArrayLike) -> NDArray[np.float64]:
     if values.ndim != 1 or not np.all((values >= 0.0) & (values <= 1.0)):
         raise ValueError("p-values must be a flat array inside [0, 1]")
     with np.errstate(divide="ignore"):
-        return np.exp(_log_step_up(np.log(values)))
+        return np.exp(_log_step_up(np.log(values), values.size))
 
 
-def e_bh(log_e: ArrayLike, level: float) -> NDArray[np.bool_]:
+def e_bh(log_e: ArrayLike, level: float, total: int | None = None) -> NDArray[np.bool_]:
     """Which hypotheses e-BH rejects: the k largest with e >= G / (level k).
 
     From Wang & Ramdas (2022, JRSS-B 84(3)). Holds the false-discovery rate under any dependence between the
@@ -64,18 +64,25 @@ def e_bh(log_e: ArrayLike, level: float) -> NDArray[np.bool_]:
     Args:
         log_e: Log e-values, shape (G,).
         level: False-discovery rate inside (0, 1).
+        total: Number of hypotheses G when more were tested than are given; the others have e-values of at
+            most 1 and cannot be rejected.
 
     Returns:
-        True where rejected, shape (G,).
+        True where rejected, one each of the given.
 
     Raises:
-        ValueError: A value is not a number, or the level is outside (0, 1).
+        ValueError: A value is not a number, the level is outside (0, 1), or `total` is too small.
 
     Example:
         >>> e_bh(np.log([100.0, 5.0, 0.1]), level=0.05)
         array([ True, False, False])
     """
-    return e_bh_levels(log_e) <= _with_rounding(level)
+    values = np.asarray(log_e, dtype=np.float64)
+    if values.ndim != 1 or np.any(np.isnan(values)):
+        raise ValueError("log e-values must be a flat array of numbers")
+    if total is not None and total < values.size:
+        raise ValueError("the total cannot be smaller than the number of e-values given")
+    return np.exp(_log_step_up(-values, total or values.size)) <= _with_rounding(level)
 
 
 def e_bh_levels(log_e: ArrayLike) -> NDArray[np.float64]:
@@ -97,14 +104,14 @@ def e_bh_levels(log_e: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(log_e, dtype=np.float64)
     if values.ndim != 1 or np.any(np.isnan(values)):
         raise ValueError("log e-values must be a flat array of numbers")
-    return np.exp(_log_step_up(-values))
+    return np.exp(_log_step_up(-values, values.size))
 
 
-def _log_step_up(log_p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log of min over j >= rank of G p_(j) / j, at most 0."""
+def _log_step_up(log_p: NDArray[np.float64], total: int) -> NDArray[np.float64]:
+    """Log of min over j >= rank of `total` p_(j) / j, at most 0."""
     count = log_p.size
     order = np.argsort(log_p, kind="stable")
-    scaled = log_p[order] + np.log(count / np.arange(1.0, count + 1.0))
+    scaled = log_p[order] + np.log(total / np.arange(1.0, count + 1.0))
     adjusted = np.empty(count)
     adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 0.0)
     return adjusted

@@ -11,7 +11,7 @@ from numba import njit
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-_PRIOR_DISPERSION = 10.0
+TYPICAL_DISPERSION = 10.0
 _COARSE = np.log(10.0) * np.linspace(-1.0, 5.0, 13)
 _FINE = np.log(10.0) * np.linspace(-0.5, 0.5, 9)
 
@@ -25,7 +25,12 @@ class BetaBinomial(NamedTuple):
     """alpha + beta: 1 is extreme difference between units, infinity is none."""
 
 
-def fit_beta_binomial(hits: ArrayLike, trials: ArrayLike) -> BetaBinomial:
+def fit_beta_binomial(
+    hits: ArrayLike,
+    trials: ArrayLike,
+    units: ArrayLike | None = None,
+    typical_dispersion: float = TYPICAL_DISPERSION,
+) -> BetaBinomial:
     """Fit mean and dispersion of the rates of many units, cautious where the data are silent.
 
     For each dispersion s the mean is the weighted one of Kleinman (1973, JASA 68(341)): a unit of n trials
@@ -33,15 +38,18 @@ def fit_beta_binomial(hits: ArrayLike, trials: ArrayLike) -> BetaBinomial:
     w + 1, the posterior mean under a Beta(1/2, 1/2) prior. Without any hit it is therefore 0.5 / (w + 1) and
     never 0, so that a first hit is evidence of a size that the observed traffic supports, and not infinite.
 
-    The dispersion maximises the likelihood times a log-normal prior with median 10 and a log spread of 1: a
-    unit that hit in its first trial is expected to hit again about once in eleven. Without hits the fit stays
-    near 10: more difference between units than the 50 at which plain Bernoulli evidence measurably fails.
+    The dispersion maximises the likelihood times a log-normal prior with a log spread of 1 around
+    `typical_dispersion`. At 10, a unit that hit in its first trial is expected to hit again about once in
+    eleven, which is more difference between units than the 50 at which plain Bernoulli evidence measurably
+    fails. Without hits the fit stays near that value.
 
     Units that are suspected themselves must be left out by the caller, or they widen the null.
 
     Args:
         hits: Hits of each unit, shape (units,).
         trials: Trials of each unit, shape (units,); units without trials say nothing.
+        units: How many units have these hits and trials, shape (units,); one each if not given.
+        typical_dispersion: Median of the prior of the dispersion.
 
     Returns:
         Mean and dispersion (0.03 to 3e5).
@@ -59,22 +67,24 @@ def fit_beta_binomial(hits: ArrayLike, trials: ArrayLike) -> BetaBinomial:
         raise ValueError("hits must lie between 0 and trials, one of each per unit")
     if not np.any(n > 0):
         raise ValueError("a null rate cannot be fitted without trials: give at least one unit that has some")
-    x, size, weight = _distinct(k[n > 0], n[n > 0])
-    start = _COARSE[np.argmax(_profile(x, size, weight, _COARSE))]
+    number = np.ones(k.size) if units is None else np.asarray(units, dtype=np.float64)
+    x, size, weight = _distinct(k[n > 0], n[n > 0], number[n > 0])
+    prior = math.log(typical_dispersion)
+    start = _COARSE[np.argmax(_profile(x, size, weight, _COARSE, prior))]
     grid = start + _FINE
-    best = float(np.exp(grid[np.argmax(_profile(x, size, weight, grid))]))
+    best = float(np.exp(grid[np.argmax(_profile(x, size, weight, grid, prior))]))
     return BetaBinomial(_smoothed_mean(x, size, weight, best), best)
 
 
 def _distinct(
-    hits: NDArray[np.int64], trials: NDArray[np.int64]
+    hits: NDArray[np.int64], trials: NDArray[np.int64], units: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Hits, trials and number of units of each pair that occurs: most honest units share a few pairs."""
     width = int(trials.max()) + 1
     if width >= 2**31:
-        return hits.astype(np.float64), trials.astype(np.float64), np.ones(hits.size)
-    pairs, multiplicity = np.unique(hits * width + trials, return_counts=True)
-    return (pairs // width).astype(np.float64), (pairs % width).astype(np.float64), multiplicity.astype(float)
+        return hits.astype(np.float64), trials.astype(np.float64), units
+    pairs, place = np.unique(hits * width + trials, return_inverse=True)
+    return (pairs // width).astype(np.float64), (pairs % width).astype(np.float64), np.bincount(place, units)
 
 
 @njit(cache=True)
@@ -91,6 +101,7 @@ def _profile(
     trials: NDArray[np.float64],
     weight: NDArray[np.float64],
     log_dispersions: NDArray[np.float64],
+    prior: float,
 ) -> NDArray[np.float64]:
     """Log posterior of each dispersion at its smoothed mean, up to a constant."""
     result = np.empty(log_dispersions.size)
@@ -99,7 +110,7 @@ def _profile(
         mean = _smoothed_mean(hits, trials, weight, s)
         a, b = mean * s, (1.0 - mean) * s
         origin = math.lgamma(s) - math.lgamma(a) - math.lgamma(b)
-        total = -0.5 * (log_dispersions[place] - math.log(_PRIOR_DISPERSION)) ** 2
+        total = -0.5 * (log_dispersions[place] - prior) ** 2
         for i in range(hits.size):
             here = (
                 math.lgamma(a + hits[i]) + math.lgamma(b + trials[i] - hits[i]) - math.lgamma(s + trials[i])
