@@ -24,8 +24,9 @@ def book_of(totals, **known):
         "reseller": np.zeros(size, bool),
         "banned": np.full(size, np.nan),
         "known": np.zeros(size, bool),
+        "volumes": np.unique(totals.sum(axis=1), return_counts=True),
     } | known
-    given = {name: np.asarray(column) for name, column in given.items()}
+    given = {n: column if n == "volumes" else np.asarray(column) for n, column in given.items()}
     codes = {name: np.asarray(column, np.int64) for name, column in codes.items()}
     fingerprint = np.arange(size, dtype=np.int64) * 16 + 11
     return Book(fingerprint=fingerprint, totals=totals, codes=codes, **given)

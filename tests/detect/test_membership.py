@@ -1,0 +1,145 @@
+"""Who is named: nobody under the null, everybody who is planted, nobody for too little."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from stillwatch.detect.candidates import Candidate
+from stillwatch.detect.membership import Membership, confirm, distinct
+from stillwatch.stats.evalues import log_mixture_e
+
+NOBODY = np.empty(0, np.int64)
+SLICES = [0.6, 0.2, 0.2]
+
+
+def dealt(rng, counts):
+    """Deal counts to the three slices."""
+    return np.stack([rng.multinomial(count, SLICES) for count in counts.tolist()])
+
+
+def spread_bits(rng, hits, keys):
+    """Which of `keys` keys an account used in its hits."""
+    used = [np.unique(rng.integers(0, keys, count)) for count in hits.tolist()]
+    return np.array(
+        [int((1 << places.astype(object)).sum()) if places.size else 0 for places in used], np.int64
+    )
+
+
+def confirmed(made, hits, trials, level, *, keys=20, seeds=NOBODY, seed=1):
+    """Confirm a candidate that these accounts carry."""
+    rng = np.random.default_rng(seed)
+    carriers = np.flatnonzero(hits)
+    sent = dealt(rng, hits)
+    strands = made.strands(carriers, sent[carriers], spread_bits(rng, hits[carriers], keys))
+    book = made.book(sent + dealt(rng, trials - hits))
+    return confirm(Candidate(np.arange(keys), seeds, 1), strands, book, level)
+
+
+def null_world(rng, mean, dispersion, accounts=300):
+    trials = rng.integers(5, 100, accounts)
+    rate = rng.beta(mean * dispersion, (1 - mean) * dispersion, accounts)
+    return rng.binomial(trials, rate), trials
+
+
+@pytest.mark.parametrize(
+    ("mean", "dispersion", "keys"),
+    [(0.001, 20.0, 1), (0.0003, 10.0, 1), (0.01, 100.0, 1), (0.002, 300.0, 20)],
+)
+def test_nobody_is_named_under_the_null_more_often_than_the_level_says(made, mean, dispersion, keys):
+    rng = np.random.default_rng(11)
+    worlds, level = 80, 0.05
+    drawn = [null_world(rng, mean, dispersion) for _ in range(worlds)]
+    named = [
+        confirmed(made, *world, level, keys=keys, seed=n).log_e.size > 0 for n, world in enumerate(drawn)
+    ]
+    assert sum(named) <= binom.ppf(0.9999, worlds, level)
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.001, 0.01])
+def test_accounts_drawn_from_the_fitted_null_have_a_mean_e_of_at_most_one(made, mean):
+    rng = np.random.default_rng(12)
+    found = confirmed(made, *null_world(rng, max(mean, 1e-9), 30.0), 0.001)
+    shape = found.background * found.dispersion, (1 - found.background) * found.dispersion
+    trials = rng.integers(1, 300, 20_000)
+    hits = rng.binomial(trials, rng.beta(*shape, trials.size))
+    e = np.exp(log_mixture_e(hits, trials, found.background, found.dispersion))
+    capped = np.minimum(e, 1000.0)
+    assert capped.mean() <= 1 + 4 * capped.std() / np.sqrt(e.size)
+    assert (e >= 20).sum() <= binom.ppf(0.9999, e.size, 1 / 20)
+    assert (e >= 300 / 0.05).sum() <= binom.ppf(0.9999, e.size, 0.05 / 300)
+
+
+@pytest.mark.parametrize("members", [1, 8, 60])
+def test_planted_members_are_all_found_and_nobody_else_is(made, members):
+    rng = np.random.default_rng(members)
+    hits, trials = null_world(rng, 0.002, 50.0)
+    planted = np.sort(rng.permutation(300)[:members])
+    trials[planted] = 60
+    hits[planted] = 30
+    found = confirmed(made, hits, trials, 0.001, seeds=planted)
+    assert found.strands.account.tolist() == planted.tolist()
+    assert found.group_log_e > np.log(1000)
+    assert found.background < 0.02
+    assert found.held_out == pytest.approx(0.4 * 60 * members, rel=0.7)
+
+
+def test_members_who_carry_the_keys_in_part_of_their_traffic_are_found(made):
+    rng = np.random.default_rng(3)
+    hits, trials = null_world(rng, 0.001, 50.0)
+    hits[:30], trials[:30] = 20, 99
+    found = confirmed(made, hits, trials, 0.001, seeds=np.arange(30))
+    assert set(range(30)) <= set(found.strands.account.tolist())
+
+
+def test_one_fixed_prompt_of_everybody_names_everybody(made):
+    hits, trials = np.zeros(300, np.int64), np.full(300, 40)
+    hits[:25] = 36
+    found = confirmed(made, hits, trials, 0.001, keys=1, seeds=np.arange(25))
+    assert found.strands.account.tolist() == list(range(25))
+
+
+@pytest.mark.parametrize("hits", [1, 2])
+def test_nobody_is_named_for_less_than_three_exchanges(made, hits):
+    counts, trials = np.zeros(3000, np.int64), np.full(3000, 40)
+    counts[:40], trials[:40] = hits, hits
+    assert confirmed(made, counts, trials, 0.05, seeds=np.arange(40)).strands.account.size == 0
+    counts[:20], trials[:20] = 30, 30
+    assert confirmed(made, counts, trials, 0.05, seeds=np.arange(40)).strands.account.tolist() == list(
+        range(20)
+    )
+
+
+def test_a_key_that_most_accounts_use_a_little_names_hardly_anybody(made):
+    rng = np.random.default_rng(5)
+    trials = np.full(300, 90)
+    hits = rng.binomial(trials, 0.03)
+    found = confirmed(made, hits, trials, 0.001, keys=1)
+    assert found.strands.account.size <= 1
+    assert found.background == pytest.approx(0.03, abs=0.01)
+
+
+def test_hits_on_the_discovery_slice_alone_prove_no_sharing(made):
+    """What chose the keys is not asked again: the seeds must carry them in the other slices."""
+    hits = np.zeros((40, 3), np.int64)
+    hits[:, 0] = 20
+    totals = np.tile([20, 10, 10], (400, 1))
+    candidate = Candidate(np.arange(3), np.arange(40), 1)
+    found = confirm(candidate, made.strands(np.arange(40), hits, np.full(40, 7)), made.book(totals), 0.001)
+    assert found.group_log_e < 0
+
+
+def group_of(made, accounts):
+    """Members, as far as `distinct` looks."""
+    strands = made.strands(accounts, np.ones((len(accounts), 3)))
+    return Membership(strands, np.zeros(len(accounts)), 0.0, 0.1, 10.0, 1)
+
+
+def test_of_groups_that_repeat_each_other_the_largest_is_kept(made):
+    groups = [range(10), range(12), range(20, 30), range(3, 40), range(21, 30)]
+    assert distinct([group_of(made, list(accounts)) for accounts in groups]) == [1, 2, 3]
+    assert distinct([]) == []
+    assert distinct([group_of(made, [1, 2]), group_of(made, [1, 2])]) == [0]
+
+
+def test_a_group_inside_a_much_larger_one_is_not_a_repeat(made):
+    assert distinct([group_of(made, list(range(100))), group_of(made, list(range(20)))]) == [0, 1]
