@@ -9,26 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.ingest.fingerprint.kernel import (
-    HISTORY,
-    KEYS_PER_ROW,
-    PROMPT,
-    SYSTEM,
-    TOOLS,
-    Column,
-    Constants,
-    Fingerprints,
-    Work,
-    new_work,
-    run_column,
-    run_rows,
-)
+from stillwatch.ingest.fingerprint.kernel import HISTORY, PROMPT, SYSTEM, TOOLS, run_column, run_rows
 from stillwatch.ingest.fingerprint.key import FingerprintKey, inner_secret, outer_secret
-from stillwatch.ingest.fingerprint.lexicon import LANGUAGES, lexicon, new_reading
-from stillwatch.ingest.fingerprint.skeleton import new_shape
-from stillwatch.ingest.fingerprint.tokens import LOOKAHEAD, SCRATCH, new_scratch
+from stillwatch.ingest.fingerprint.layout import KEYS_PER_ROW, Column, Constants, Fingerprints, new_work
+from stillwatch.ingest.fingerprint.lexicon import LANGUAGES, lexicon
+from stillwatch.ingest.fingerprint.tokens import LOOKAHEAD
 from stillwatch.ingest.fingerprint.unicode_table import unicode_table
-from stillwatch.ingest.fingerprint.windows import new_windows
 from stillwatch.model.columns import EXCHANGE_SCHEMA, TEXT_SCHEMA
 from stillwatch.model.errors import InputError
 
@@ -93,7 +79,7 @@ def fingerprint(text: pa.RecordBatch, key: FingerprintKey, threads: int = 1) -> 
     spans = list(pairwise(_slices(columns, text.num_rows, threads)))
 
     def run(span: tuple[int, int]) -> int:
-        return run_rows(_work(), constants, tuple(columns), out, span)
+        return run_rows(new_work(), constants, tuple(columns), out, span)
 
     if len(spans) == 1:
         written = [run(spans[0])]
@@ -174,10 +160,6 @@ def _slices(columns: list[Column], rows: int, threads: int) -> list[int]:
     total = np.cumsum(lengths)
     inner = np.searchsorted(total, total[-1] * np.arange(1, threads) / threads)
     return [int(bound) for bound in np.unique([0, *inner, rows])]
-
-
-def _work() -> Work:
-    return new_work(new_scratch(), new_windows(), new_reading(SCRATCH), new_shape())
 
 
 def _allocate(rows: int) -> Fingerprints:

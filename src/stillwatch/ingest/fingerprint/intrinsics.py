@@ -121,3 +121,18 @@ def classify(_typing: Any, address: Any) -> Any:
         return context.make_tuple(builder, signature.return_type, [builder.bitcast(m, _I64) for m in masks])
 
     return signature, build
+
+
+@intrinsic
+def signs(_typing: Any, address: Any) -> Any:
+    """Mark the bytes `{`, `}`, `[`, `]`, `<` and `:` among the 64 bytes at an address, as a uint64."""
+
+    def build(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        data = builder.load(builder.inttoptr(args[0], _BYTES.as_pointer()), align=1)
+        folded = builder.or_(data, _splat(0x20))
+        found = builder.icmp_unsigned("==", folded, _splat(0x7B))
+        for vector, byte in ((folded, 0x7D), (data, 0x3C), (data, 0x3A)):
+            found = builder.or_(found, builder.icmp_unsigned("==", vector, _splat(byte)))
+        return builder.bitcast(found, _I64)
+
+    return types.uint64(types.int64), build

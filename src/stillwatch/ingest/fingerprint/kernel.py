@@ -8,36 +8,30 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from importlib import resources
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
 
+from stillwatch.ingest.fingerprint.exact import raw_hash
 from stillwatch.ingest.fingerprint.intrinsics import mum, pointer
-from stillwatch.ingest.fingerprint.lexicon import (
-    Lexicon,
-    Reading,
-    bare_lexicon,
-    bare_reading,
-    clear,
-    language,
-    read,
-    vote,
+from stillwatch.ingest.fingerprint.layout import (
+    KEYS_PER_ROW,
+    MEMO_SLOTS,
+    Column,
+    Columns,
+    Constants,
+    Fingerprints,
+    Work,
+    bare_column,
+    bare_constants,
+    bare_out,
+    bare_work,
 )
+from stillwatch.ingest.fingerprint.lexicon import clear, language, read, vote
 from stillwatch.ingest.fingerprint.siphash import sip_tagged, sip_word
-from stillwatch.ingest.fingerprint.skeleton import BITS, Shape, bare_shape, skeleton
-from stillwatch.ingest.fingerprint.tokens import (
-    CARRY,
-    CLOSER,
-    COUNT,
-    POSITION,
-    Scratch,
-    bare_scratch,
-    begin,
-    fill,
-    raw_hash,
-)
-from stillwatch.ingest.fingerprint.unicode_table import UnicodeTable, bare_table
+from stillwatch.ingest.fingerprint.skeleton import BITS, skeleton
+from stillwatch.ingest.fingerprint.tokens import CARRY, CLOSER, COUNT, POSITION, Scratch, begin, fill
 from stillwatch.ingest.fingerprint.windows import (
     CELL_WORDS,
     CHAIN,
@@ -48,9 +42,7 @@ from stillwatch.ingest.fingerprint.windows import (
     SHORT,
     SUFFIX_WORDS,
     TAIL,
-    Windows,
     add_lanes,
-    bare_windows,
     carry,
     cell,
     prefixes,
@@ -66,108 +58,12 @@ if TYPE_CHECKING:
 SYSTEM, HISTORY, PROMPT, TOOLS = range(4)
 RAW, PAST = 3, 10
 ITEM_TAG, PREFIX_TAG = np.uint64(0x20), np.uint64(0x21)
-KEYS_PER_ROW = 17
 _SHORT, _MEDIUM, _LONG = KeyKind.PREFIX_SHORT.value, KeyKind.PREFIX_MEDIUM.value, KeyKind.PREFIX_LONG.value
 _SHINGLE, _SUFFIX, _FORMAT = KeyKind.SHINGLE.value, KeyKind.SUFFIX.value, KeyKind.FORMAT.value
 _SYSTEM, _TOOLS = KeyKind.SYSTEM.value, KeyKind.TOOLS.value
 _NOT_IN_SYSTEM = ~Elicitation.PERSONA.value
 _KIND_OUT = np.uint64(0xFFFFFFFFFFFFFFFF - KIND_MASK)
-MEMO_SLOTS = 256
 _MEMO_MASK = np.uint64(MEMO_SLOTS - 1)
-
-
-class Column(NamedTuple):
-    """A column of text as addresses.
-
-    Attributes:
-        base: Address of its bytes.
-        safe: Last address at which the fast path may start to read.
-        starts: Offset of each text, shape (rows,).
-        stops: Offset behind each text, shape (rows,); -1 for a null.
-    """
-
-    base: int
-    safe: int
-    starts: NDArray[np.int64]
-    stops: NDArray[np.int64]
-
-
-Columns = tuple[Column, Column, Column, Column]
-"""system, history, prompt, tools."""
-
-
-class Fingerprints(NamedTuple):
-    """Results of all rows; each thread writes its own rows.
-
-    Attributes:
-        keys: Text keys, 17 places a row, packed from the first row of each thread on.
-        kinds: Kind of each of them.
-        key_count: Text keys of each row; -1 for null.
-        system: system_fp.
-        tools: tools_fp.
-        item: item_fp.
-        prefix: prefix_fp.
-        present: Which of these four are not null, as bits 0 to 3.
-        cell: -1 for null.
-        language: Index into `LANGUAGES`; -1 for null.
-        elicitation: -1 for null.
-    """
-
-    keys: NDArray[np.uint64]
-    kinds: NDArray[np.uint8]
-    key_count: NDArray[np.int64]
-    system: NDArray[np.uint64]
-    tools: NDArray[np.uint64]
-    item: NDArray[np.uint64]
-    prefix: NDArray[np.uint64]
-    present: NDArray[np.uint8]
-    cell: NDArray[np.int16]
-    language: NDArray[np.int8]
-    elicitation: NDArray[np.int32]
-
-
-class Constants(NamedTuple):
-    """What all rows and threads share.
-
-    Attributes:
-        secret: Inner subkey, shape (46,).
-        outer: Key of the outer hash, shape (2,).
-        table: Unicode table.
-        lexicon: Phrases and frequent words.
-    """
-
-    secret: NDArray[np.uint64]
-    outer: NDArray[np.uint64]
-    table: UnicodeTable
-    lexicon: Lexicon
-
-
-class Work(NamedTuple):
-    """Working memory of one thread.
-
-    Attributes:
-        scratch: Words on their way.
-        windows: Windows of the open prompt.
-        reading: Elicitation and language of the open prompt.
-        shape: Format skeleton of the open prompt.
-        memo_raw: Exact hash of system prompts and tool lists met before, shape (256,).
-        memo_hash: Their fingerprints before the outer hash.
-        memo_words: Their number of words (0 for a free place is told apart by `memo_used`).
-        memo_bits: Their elicitation.
-        memo_used: Whether the place is taken.
-        cursor: Place of the next key, shape (1,).
-    """
-
-    scratch: Scratch
-    windows: Windows
-    reading: Reading
-    shape: Shape
-    memo_raw: NDArray[np.uint64]
-    memo_hash: NDArray[np.uint64]
-    memo_words: NDArray[np.int64]
-    memo_bits: NDArray[np.int64]
-    memo_used: NDArray[np.uint8]
-    cursor: NDArray[np.int64]
 
 
 @njit(nogil=True, forceinline=True)
@@ -309,7 +205,7 @@ def _prompt_row(work: Work, c: Constants, column: Column, out: Fingerprints, row
     shape, closer, before = np.uint64(0), work.scratch.at[CLOSER], work.cursor[0]
     work.shape.at[BITS] = 0
     if closer != 0:
-        shape = skeleton(work.shape, c.lexicon, c.secret, address, closer)
+        shape = skeleton(work.shape, c.lexicon, c.secret, (address, closer), column.safe)
     _write_keys(work, out, words, shape)
     out.key_count[row] = work.cursor[0] - before
     out.present[row] |= np.uint8(words > 0) << np.uint8(2)
@@ -337,49 +233,6 @@ def _context_row(work: Work, c: Constants, columns: Columns, out: Fingerprints, 
         present |= 8
     out.present[row] = np.uint8(present)
     return bits & _NOT_IN_SYSTEM
-
-
-@njit(nogil=True)
-def _bare_work(w: Work) -> Work:
-    return Work(
-        bare_scratch(w.scratch),
-        bare_windows(w.windows),
-        bare_reading(w.reading),
-        bare_shape(w.shape),
-        pointer(w.memo_raw),
-        pointer(w.memo_hash),
-        pointer(w.memo_words),
-        pointer(w.memo_bits),
-        pointer(w.memo_used),
-        pointer(w.cursor),
-    )
-
-
-@njit(nogil=True)
-def _bare_column(c: Column) -> Column:
-    return Column(c.base, c.safe, pointer(c.starts), pointer(c.stops))
-
-
-@njit(nogil=True)
-def _bare_out(out: Fingerprints) -> Fingerprints:
-    return Fingerprints(
-        pointer(out.keys),
-        pointer(out.kinds),
-        pointer(out.key_count),
-        pointer(out.system),
-        pointer(out.tools),
-        pointer(out.item),
-        pointer(out.prefix),
-        pointer(out.present),
-        pointer(out.cell),
-        pointer(out.language),
-        pointer(out.elicitation),
-    )
-
-
-@njit(nogil=True)
-def _bare_constants(c: Constants) -> Constants:
-    return Constants(pointer(c.secret), pointer(c.outer), bare_table(c.table), bare_lexicon(c.lexicon))
 
 
 @njit(nogil=True)
@@ -427,8 +280,8 @@ def _compile(revision: str) -> Run:
     def run(work: Work, c: Constants, columns: Columns, out: Fingerprints, span: tuple[int, int]) -> int:
         _ = revision
         system, history, prompt, tools = columns
-        bare = (_bare_column(system), _bare_column(history), _bare_column(prompt), _bare_column(tools))
-        return _rows(_bare_work(work), _bare_constants(c), bare, _bare_out(out), span)
+        bare = (bare_column(system), bare_column(history), bare_column(prompt), bare_column(tools))
+        return _rows(bare_work(work), bare_constants(c), bare, bare_out(out), span)
 
     compiled: Run = run
     return compiled
@@ -462,19 +315,3 @@ def _revision() -> str:
 _REVISION = _revision()
 run_rows = _compile(_REVISION)
 run_column = _compile_column(_REVISION)
-
-
-def new_work(scratch: Scratch, windows: Windows, reading: Reading, shape: Shape) -> Work:
-    """Allocate the working memory of one thread around its parts."""
-    return Work(
-        scratch,
-        windows,
-        reading,
-        shape,
-        np.zeros(MEMO_SLOTS, np.uint64),
-        np.zeros(MEMO_SLOTS, np.uint64),
-        np.zeros(MEMO_SLOTS, np.int64),
-        np.zeros(MEMO_SLOTS, np.int64),
-        np.zeros(MEMO_SLOTS, np.uint8),
-        np.zeros(1, np.int64),
-    )

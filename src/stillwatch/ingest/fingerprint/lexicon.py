@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 SLOTS = 1 << 14
 _SLOT_MASK = np.uint64(SLOTS - 1)
 _SLOT_SHIFT = np.uint64(8)
-ALONE, SECOND, FIRST = 0x20, 0x40, 0x80
+ALONE, FIRST = 0x40, 0x80
+PAIRS = 1 << 13
+_PAIR_MASK = np.uint64(PAIRS - 1)
+_PAIR_SHIFT_0, _PAIR_SHIFT_1 = np.uint64(22), np.uint64(36)
 VOTERS = 128
 """Words at the start of a prompt that vote for its language."""
 _EDGE_0 = np.uint64(0xA4093822299F31D0)
@@ -76,12 +79,14 @@ class Lexicon(NamedTuple):
 
     Attributes:
         first: By 14 bits of a public hash: the language the word votes for (0 for none) in the three lowest
-            bits, and whether it may be a phrase alone (32), the second word (64) or the first word (128) of
-            a phrase; shape (16384,).
+            bits, and whether it may be a phrase alone (64) or the first word of a phrase (128);
+            shape (16384,).
         edge_key: Open-addressed table of the edges of the phrase trie; 0 is free.
         edge_next: Node that an edge leads to.
         bits: `Elicitation` bits of the phrases that end at a node.
         edge_mask: Size of the table of edges less one.
+        pairs: By 13 bits of two public hashes: whether a phrase may begin with these two words;
+            shape (8192,).
     """
 
     first: NDArray[np.uint8]
@@ -89,6 +94,7 @@ class Lexicon(NamedTuple):
     edge_next: NDArray[np.int32]
     bits: NDArray[np.int32]
     edge_mask: np.uint64
+    pairs: NDArray[np.uint8]
 
 
 class Reading(NamedTuple):
@@ -117,7 +123,8 @@ def new_reading(size: int) -> Reading:
 @njit(nogil=True)
 def bare_lexicon(x: Lexicon) -> Lexicon:
     """Return the tables as bare pointers."""
-    return Lexicon(pointer(x.first), pointer(x.edge_key), pointer(x.edge_next), pointer(x.bits), x.edge_mask)
+    edges = pointer(x.edge_key), pointer(x.edge_next)
+    return Lexicon(pointer(x.first), edges[0], edges[1], pointer(x.bits), x.edge_mask, pointer(x.pairs))
 
 
 @njit(nogil=True)
@@ -137,13 +144,14 @@ def clear(r: Reading) -> None:
 def read(r: Reading, s: Scratch, lexicon: Lexicon, start: int, stop: int) -> None:
     """Find the phrases that begin at words `start` to `stop`."""
     publics, hits, flags, found = s.publics, r.hits, r.flags, 0
-    count, table = s.at[COUNT], lexicon.first
+    count, table, pairs = s.at[COUNT], lexicon.first, lexicon.pairs
     for i in range(start, count):
         flags[i] = table[(publics[i] >> _SLOT_SHIFT) & _SLOT_MASK]
-    flags[count] = np.uint8(0)
+    publics[count] = np.uint64(0)
     for i in range(start, min(stop, count)):
         hits[found] = i
-        found += np.int64(((flags[i] >> 7) & ((flags[i] >> 5) | (flags[i + 1] >> 6))) & 1)
+        pair = pairs[((publics[i] >> _PAIR_SHIFT_0) ^ (publics[i + 1] >> _PAIR_SHIFT_1)) & _PAIR_MASK]
+        found += np.int64((flags[i] >> 7) & ((flags[i] >> 6) | pair) & 1)
     for i in range(found):
         r.bits[0] |= _walk(s, lexicon, hits[i])
 
@@ -268,7 +276,8 @@ def lexicon() -> Lexicon:
         _plant(edges, bits, TAGS, [public_hash(tag)], Elicitation.INLINE_TAGS)
     first = _first_words(table, edges, bits)
     keys, nexts = _open_addressed(edges)
-    return Lexicon(first, keys, nexts, np.array(bits, np.int32), np.uint64(keys.size - 1))
+    ends = np.array(bits, np.int32)
+    return Lexicon(first, keys, nexts, ends, np.uint64(keys.size - 1), _first_pairs(edges))
 
 
 def _plant(edges: dict[tuple[int, int], int], bits: list[int], node: int, words: list[int], bit: int) -> None:
@@ -291,10 +300,16 @@ def _first_words(
     starts = {following: start for (node, start), following in edges.items() if node == ROOT}
     for following, start in starts.items():
         first[(start >> 8) % SLOTS] |= FIRST | (ALONE if bits[following] else 0)
+    return first
+
+
+def _first_pairs(edges: dict[tuple[int, int], int]) -> NDArray[np.uint8]:
+    pairs = np.zeros(PAIRS, np.uint8)
+    starts = {following: start for (node, start), following in edges.items() if node == ROOT}
     for node, second in edges:
         if node in starts:
-            first[(second >> 8) % SLOTS] |= SECOND
-    return first
+            pairs[((starts[node] >> int(_PAIR_SHIFT_0)) ^ (second >> int(_PAIR_SHIFT_1))) % PAIRS] = 1
+    return pairs
 
 
 def _open_addressed(edges: dict[tuple[int, int], int]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numba import njit
 
-from stillwatch.ingest.fingerprint.intrinsics import load8, mum, pointer
+from stillwatch.ingest.fingerprint.intrinsics import load8, mum, pointer, signs, trailing_zeros
 from stillwatch.ingest.fingerprint.lexicon import TAGS, Lexicon, step
 from stillwatch.ingest.fingerprint.siphash import partial
 from stillwatch.ingest.fingerprint.tokens import PUBLIC_0, PUBLIC_1
@@ -26,10 +26,12 @@ REACH = 2048
 """Bytes before the last closing sign that are looked at."""
 LONGEST_NAME = 48
 SKELETON = 9
-_DEPTH, _NAMES, _TAGS, _FOUND, _BEFORE, BITS = range(6)
+_DEPTH, _NAMES, _TAGS, _FOUND, BITS = range(5)
 _BLOCK, _BEST, _TAG_HASH = range(3)
 _FOLD = np.uint64(0x2020202020202020)
-_OPEN, _CLOSE, _COMMA = 0x7B, 0x7D, 0x2C
+_OPEN, _CLOSE, _COMMA, _COLON, _LESS = 0x7B, 0x7D, 0x2C, 0x3A, 0x3C
+_GAP = 4
+_BLOCK_BYTES = 64
 _FORMAT_BIT = Elicitation.FORMAT.value
 
 
@@ -37,8 +39,8 @@ class Shape(NamedTuple):
     """Working memory of one thread.
 
     Attributes:
-        at: DEPTH of brackets, NAMES in the open block, TAGS so far, whether a block was FOUND, the sign
-            BEFORE, BITS of `Elicitation`.
+        at: DEPTH of brackets, NAMES in the open block, TAGS so far, whether a block was FOUND, BITS of
+            `Elicitation`.
         hashes: Hash of the open BLOCK, of the BEST one so far, of the tags.
     """
 
@@ -48,7 +50,7 @@ class Shape(NamedTuple):
 
 def new_shape() -> Shape:
     """Allocate the working memory of one thread."""
-    return Shape(np.zeros(6, np.int64), np.zeros(3, np.uint64))
+    return Shape(np.zeros(5, np.int64), np.zeros(3, np.uint64))
 
 
 @njit(nogil=True)
@@ -58,15 +60,27 @@ def bare_shape(x: Shape) -> Shape:
 
 
 @njit(nogil=True)
-def skeleton(shape: Shape, lexicon: Lexicon, secret: NDArray[np.uint64], start: int, stop: int) -> np.uint64:
-    """Hash the last output shape before `stop` (behind a closing sign); 0 where there is none."""
-    for i in range(6):
+def skeleton(
+    shape: Shape, lexicon: Lexicon, secret: NDArray[np.uint64], span: tuple[int, int], safe: int
+) -> np.uint64:
+    """Hash the last output shape of a text that ends behind a closing sign; 0 where there is none.
+
+    Args:
+        shape: Working memory.
+        lexicon: Names of tags.
+        secret: Inner subkey.
+        span: Addresses of the text and behind its last closing sign.
+        safe: Last address at which 64 bytes can be read.
+    """
+    for i in range(5):
         shape.at[i] = 0
     for i in range(3):
         shape.hashes[i] = secret[SKELETON]
-    at = max(start, stop - REACH)
+    stop = span[1]
+    begin = max(span[0], stop - REACH)
+    at = _next_sign(begin, stop, safe)
     while at < stop:
-        at = _sign(shape, lexicon, secret, at, stop)
+        at = _next_sign(_sign(shape, lexicon, secret, at, (begin, stop)), stop, safe)
     if shape.at[_FOUND]:
         shape.at[BITS] |= _FORMAT_BIT
         return shape.hashes[_BEST]
@@ -74,21 +88,55 @@ def skeleton(shape: Shape, lexicon: Lexicon, secret: NDArray[np.uint64], start: 
 
 
 @njit(nogil=True)
-def _sign(shape: Shape, lexicon: Lexicon, secret: NDArray[np.uint64], at: int, stop: int) -> int:
-    """Take up what stands at `at` and return the address behind it."""
+def _next_sign(at: int, stop: int, safe: int) -> int:
+    """Return the address of the next bracket, `<` or colon, or `stop`."""
+    while at < stop and at <= safe:
+        found = signs(at)
+        if found != 0:
+            return min(at + trailing_zeros(found), stop)
+        at += _BLOCK_BYTES
+    while at < stop:
+        byte = np.int64(load8(at))
+        if byte in (_COLON, _LESS) or byte | 0x20 in (_OPEN, _CLOSE):
+            return at
+        at += 1
+    return stop
+
+
+@njit(nogil=True)
+def _sign(shape: Shape, lexicon: Lexicon, secret: NDArray[np.uint64], at: int, span: tuple[int, int]) -> int:
+    """Take up the sign at `at` and return the address behind it."""
     byte = np.int64(load8(at))
-    folded = byte | 0x20
-    if _in_name(byte):
-        return _name(shape, secret, at, stop)
-    if byte == 0x3C:
-        return _tag(shape, lexicon, secret, at, stop)
-    if folded == _OPEN:
+    if byte == _LESS:
+        return _tag(shape, lexicon, secret, at, span[1])
+    if byte == _COLON:
+        if shape.at[_DEPTH] > 0:
+            _field(shape, secret, at, span[0])
+    elif byte | 0x20 == _OPEN:
         _open_bracket(shape, secret, byte)
-    elif folded == _CLOSE:
+    else:
         _close_bracket(shape, secret, byte)
-    if byte > 32 and byte not in {34, 39}:
-        shape.at[_BEFORE] = _OPEN if folded == _OPEN else byte
     return at + 1
+
+
+@njit(nogil=True)
+def _field(shape: Shape, secret: NDArray[np.uint64], colon: int, begin: int) -> None:
+    """Take up the name before a colon if it begins an entry."""
+    end = colon
+    while end > max(begin, colon - _GAP) and load8(end - 1) in (0x22, 0x27, 0x20):
+        end -= 1
+    start = end
+    while start > begin and _in_name(np.int64(load8(start - 1))):
+        start -= 1
+    before = start
+    while before > begin and (load8(before - 1) <= 0x20 or load8(before - 1) in (0x22, 0x27)):
+        before -= 1
+    if start == end or before == begin:
+        return
+    byte = np.int64(load8(before - 1))
+    if byte | 0x20 == _OPEN or byte == _COMMA:
+        shape.at[_NAMES] += 1
+        shape.hashes[_BLOCK] = _add_name(secret, shape.hashes[_BLOCK], start, end)
 
 
 @njit(nogil=True)
@@ -118,25 +166,8 @@ def _add_name(secret: NDArray[np.uint64], value: np.uint64, at: int, end: int) -
 
 
 @njit(nogil=True)
-def _name(shape: Shape, secret: NDArray[np.uint64], at: int, stop: int) -> int:
-    """Take up a run of name characters: a field if it begins an entry and a colon follows."""
-    end = _end_of_name(at, stop)
-    before, shape.at[_BEFORE] = shape.at[_BEFORE], 0x61
-    if shape.at[_DEPTH] == 0 or (before not in (_OPEN, _COMMA)):
-        return end
-    behind = end
-    while behind < min(stop, end + 4) and (load8(behind) in (0x22, 0x27, 0x20)):
-        behind += 1
-    if behind < stop and load8(behind) == 0x3A:
-        shape.at[_NAMES] += 1
-        shape.hashes[_BLOCK] = _add_name(secret, shape.hashes[_BLOCK], at, end)
-    return end
-
-
-@njit(nogil=True)
 def _tag(shape: Shape, lexicon: Lexicon, secret: NDArray[np.uint64], at: int, stop: int) -> int:
     """Take up an angle tag, if it is one."""
-    shape.at[_BEFORE] = 0x3C
     name = at + 1
     if name < stop and load8(name) == 0x2F:
         name += 1

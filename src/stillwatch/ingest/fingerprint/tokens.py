@@ -25,7 +25,6 @@ from stillwatch.ingest.fingerprint.intrinsics import (
     pointer,
     trailing_zeros,
 )
-from stillwatch.ingest.fingerprint.siphash import partial
 from stillwatch.ingest.fingerprint.unicode_table import (
     CLASS_MASK,
     CLASS_SHIFT,
@@ -397,17 +396,3 @@ def _close(s: Scratch, secret: NDArray[np.uint64]) -> None:
         s.words[s.at[COUNT]], s.publics[s.at[COUNT]] = keyed, public
         s.at[COUNT] += 1
     s.at[AFTER_DIGITS] = np.int64(is_digits)
-
-
-@njit(nogil=True)
-def raw_hash(secret: NDArray[np.uint64], address: int, length: int) -> np.uint64:
-    """Hash `length` bytes as they stand; not normalised, for exact comparison."""
-    k0, state = secret[3], secret[4]
-    whole = length - length % 16
-    for offset in range(0, whole, 16):
-        state = mum(load64(address + offset) ^ k0, load64(address + offset + 8) ^ state)
-    rest = length - whole
-    low = partial(address + whole, min(rest, 8))
-    high = partial(address + whole + 8, max(rest - 8, 0))
-    state = mum(low ^ k0, high ^ state)
-    return mum(state ^ np.uint64(length), secret[5])
