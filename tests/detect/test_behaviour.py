@@ -1,0 +1,114 @@
+"""Exchanges as numbered columns."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import ibis
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillwatch.detect.behaviour import COLUMNS, mode_of, read_behaviour, strand_rows
+from stillwatch.model.columns import EXCHANGE_SCHEMA
+
+START = datetime(2026, 10, 5, tzinfo=UTC)
+FINGERPRINT = np.array([70, -20, 50], np.int64)
+
+
+def table(rows):
+    """Rows of group, account fingerprint, hour and whatever else is given."""
+    fields = [pa.field("group", pa.int64()), *(EXCHANGE_SCHEMA.field(n) for n in COLUMNS if n != "slice")]
+    columns = {f.name: pa.array([row.get(f.name) for row in rows], f.type) for f in fields}
+    columns["slice"] = pa.array([row.get("slice", 0) for row in rows], pa.int8())
+    return pa.table(columns)
+
+
+def row(group, account, hour, **known):
+    return {
+        "group": group,
+        "account_fp": account,
+        "ts": START + timedelta(hours=hour),
+        "source_ref": f"r{hour}",
+        **known,
+    }
+
+
+ROWS = [
+    row(1, 50, 3, model="b", client_fp=8, item_fp=-5, cell=7, turn=2, ip="x", elicitation=3, tools_fp=1),
+    row(0, -20, 2, model="a", sampling_fp=4, slice=2),
+    row(1, 70, 1, sampling_fp=4, client_fp=9, ip="y"),
+    row(0, -20, 1, sampling_fp=6, ip="x"),
+]
+
+
+def test_rows_are_numbered_in_an_order_of_their_own():
+    got = read_behaviour(table(ROWS), FINGERPRINT)
+    again = read_behaviour(table(ROWS[::-1]), FINGERPRINT)
+    assert got.group.tolist() == [0, 0, 1, 1]
+    assert got.account.tolist() == [1, 1, 2, 0]
+    assert got.source_ref.to_pylist() == again.source_ref.to_pylist() == ["r1", "r2", "r3", "r1"]
+    assert got.slice.tolist() == [0, 2, 0, 0]
+    assert np.array_equal(got.sampling, again.sampling)
+    assert got.models == ("a", "b")
+    assert got.model.tolist() == [-1, 0, 1, -1]
+    assert got.second.tolist() == [START.timestamp() + 3600 * n for n in (1, 2, 3, 1)]
+
+
+def test_missing_values_are_marked_and_equal_values_have_one_code():
+    got = read_behaviour(table(ROWS), FINGERPRINT)
+    assert got.item.tolist() == [0, 0, -5, 0]
+    assert got.cell.tolist() == [-1, -1, 7, -1]
+    assert got.turn.tolist() == [-1, -1, 2, -1]
+    assert got.tools.tolist() == [0, 0, 1, 0]
+    assert [code >= 0 for code in got.sampling.tolist()] == [True, True, False, True]
+    assert got.sampling[1] == got.sampling[3] != got.sampling[0]
+    assert got.address[0] == got.address[2] != got.address[3]
+    assert got.address[1] == -1
+    assert got.client[2] != got.client[3]
+
+
+def test_groups_are_cut_out_whole():
+    got = read_behaviour(table(ROWS), FINGERPRINT)
+    assert got.of_group(0).source_ref.to_pylist() == ["r1", "r2"]
+    assert got.of_group(1).account.tolist() == [2, 0]
+    nobody = got.of_group(7)
+    assert nobody.account.size == 0
+    assert nobody.source_ref.to_pylist() == []
+    assert nobody.models == ("a", "b")
+    assert got.rows(got.cell == 7).source_ref.to_pylist() == ["r3"]
+
+
+def test_no_rows_are_no_trouble():
+    got = read_behaviour(table([]), FINGERPRINT)
+    assert got.account.size == 0
+    assert got.models == ()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(-1, 3)), max_size=40))
+def test_the_mode_is_the_most_frequent_known_code_and_the_smallest_of_several(sent):
+    account, code = (np.array([row[n] for row in sent], np.int64) for n in (0, 1))
+    accounts, best = mode_of(account, code)
+    assert accounts.tolist() == sorted(set(account.tolist()))
+    for one, mode in zip(accounts.tolist(), best.tolist(), strict=True):
+        counts = Counter(c for a, c in sent if a == one and c >= 0)
+        assert mode == (min(counts, key=lambda c: (-counts[c], c)) if counts else -1)
+
+
+def test_only_sampled_accounts_of_the_right_group_are_read():
+    exchanges = pa.table(
+        {
+            "account_fp": [1, 1, 2, 3],
+            "ts": pa.array([START + timedelta(hours=n) for n in range(4)], pa.timestamp("us", tz="UTC")),
+            "keys": pa.array([[10, 11], [12], [10, 12], [10]], pa.list_(pa.int64())),
+            "system_fp": pa.array([None, 10, None, None], pa.int64()),
+            "tools_fp": pa.array([None] * 4, pa.int64()),
+        }
+    )
+    marks = pa.table({"member": [10, 11, 12], "group": [0, 0, 1], "bit": [1, 2, 1]})
+    sampled = pa.table({"account_fp": [1, 2], "group": [0, 1]})
+    tables = map(ibis.memtable, (exchanges, marks, sampled))
+    rows = strand_rows(*tables, ("account_fp", "ts")).to_pyarrow().to_pylist()
+    got = sorted((row["group"], row["account_fp"], row["ts"].hour) for row in rows)
+    assert got == [(0, 1, 0), (0, 1, 1), (1, 2, 2)]
