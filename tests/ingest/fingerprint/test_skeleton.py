@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import reference
 from fingerprint_cases import KEY_BYTES, rows_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stillwatch.ingest.fingerprint import FingerprintKey, fingerprint
 from stillwatch.model.views import KIND_MASK, KeyKind
@@ -58,3 +61,18 @@ def test_only_the_reach_before_the_last_sign_is_looked_at():
     schema = '{"verdict": "a"}'
     assert format_key(schema + " word" * 100_000) == format_key(schema)
     assert format_key(schema + " word" * 1000 + "]") is None
+
+
+SECRET = reference.Secret(KEY_BYTES)
+signs = st.text(alphabet="{}[]<>:,\"' \nabT/-_7é", max_size=60)
+fillers = st.integers(0, 2100).map(lambda count: "word " * (count // 5) + " " * (count % 5))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(signs, max_size=4), fillers)
+def test_any_mixture_of_signs_equals_the_reference(parts, filler):
+    text = filler.join(parts)
+    shape, bits = reference.skeleton(SECRET, text.encode())
+    expected = reference.text_key(SECRET, shape, KeyKind.FORMAT) if shape else None
+    assert format_key(text) == expected
+    assert fingerprint(rows_of([None, text]), KEY)["elicitation"].to_pylist()[1] & bits == bits

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from stillwatch.ingest.fingerprint.kernel import HISTORY, PROMPT, SYSTEM, TOOLS, run_column, run_rows
+from stillwatch.ingest.fingerprint.kernel import run_column, run_rows
 from stillwatch.ingest.fingerprint.key import FingerprintKey, inner_secret, outer_secret
 from stillwatch.ingest.fingerprint.layout import KEYS_PER_ROW, Column, Constants, Fingerprints, new_work
 from stillwatch.ingest.fingerprint.lexicon import LANGUAGES, lexicon
@@ -42,6 +43,8 @@ FINGERPRINT_SCHEMA = pa.schema(
 
 _LEAST_ROWS = 64
 """Fewer rows than these are not worth a thread."""
+_ROW_WEIGHT = 64
+"""What a row costs beside its text, in bytes of text."""
 
 
 def fingerprint(text: pa.RecordBatch, key: FingerprintKey, threads: int = 1) -> pa.RecordBatch:
@@ -70,23 +73,26 @@ def fingerprint(text: pa.RecordBatch, key: FingerprintKey, threads: int = 1) -> 
     """
     if threads < 1:
         raise InputError("fingerprint", f"threads is {threads}", "give one or more")
-    arrays = {name: _text(_named(text, name), name) for name in TEXT_SCHEMA.names}
-    columns = [Column(0, 0, np.zeros(0, np.int64), np.zeros(0, np.int64))] * len(arrays)
-    for place, name in ((SYSTEM, "system"), (HISTORY, "history"), (PROMPT, "prompt"), (TOOLS, "tools")):
-        columns[place] = _column(arrays[name])
-    out = _allocate(text.num_rows)
+    columns = [_text(_named(text, name), name) for name in TEXT_SCHEMA.names]
     constants = Constants(inner_secret(key), outer_secret(key, "text"), unicode_table(), lexicon())
-    spans = list(pairwise(_slices(columns, text.num_rows, threads)))
+    spans = list(pairwise(_bounds(columns, text.num_rows, threads)))
 
-    def run(span: tuple[int, int]) -> int:
-        return run_rows(new_work(), constants, tuple(columns), out, span)
+    def run(span: tuple[int, int]) -> pa.RecordBatch:
+        return _fingerprint([column.slice(span[0], span[1] - span[0]) for column in columns], constants)
 
     if len(spans) == 1:
-        written = [run(spans[0])]
-    else:
-        with ThreadPoolExecutor(len(spans)) as pool:
-            written = list(pool.map(run, spans))
-    return _result(out, [(start, count) for (start, _), count in zip(spans, written, strict=True)])
+        return run(spans[0])
+    with ThreadPoolExecutor(len(spans)) as pool:
+        return pa.Table.from_batches(list(pool.map(run, spans))).combine_chunks().to_batches()[0]
+
+
+def _fingerprint(arrays: list[Any], constants: Constants) -> pa.RecordBatch:
+    rows = len(arrays[0])
+    named = dict(zip(TEXT_SCHEMA.names, map(_column, arrays), strict=True))
+    columns = (named["system"], named["history"], named["prompt"], named["tools"])
+    out = _allocate(rows)
+    written = run_rows(new_work(), constants, columns, out, (0, rows))
+    return _result(out, out.keys[:written].copy())
 
 
 def hash_column(values: pa.Array, key: FingerprintKey, kind: KeyKind) -> pa.Int64Array:
@@ -152,12 +158,15 @@ def _nulls(array: Any) -> NDArray[np.bool_]:
     return nulls
 
 
-def _slices(columns: list[Column], rows: int, threads: int) -> list[int]:
+def _bounds(columns: list[Any], rows: int, threads: int) -> list[int]:
     """Return the bounds of up to `threads` slices of about equal numbers of bytes."""
     if threads == 1 or rows < 2 * _LEAST_ROWS:
         return [0, rows]
-    lengths = sum((np.maximum(c.stops - c.starts, 0) for c in columns), np.full(rows, 64, np.int64))
-    total = np.cumsum(lengths)
+    weights = np.full(rows, _ROW_WEIGHT, np.int64)
+    for column in columns:
+        if column.null_count < rows:
+            weights += pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+    total = np.cumsum(weights)
     inner = np.searchsorted(total, total[-1] * np.arange(1, threads) / threads)
     return [int(bound) for bound in np.unique([0, *inner, rows])]
 
@@ -178,9 +187,8 @@ def _allocate(rows: int) -> Fingerprints:
     )
 
 
-def _result(out: Fingerprints, written: list[tuple[int, int]]) -> pa.RecordBatch:
-    parts = [out.keys[start * KEYS_PER_ROW : start * KEYS_PER_ROW + count] for start, count in written]
-    columns = [_lists(np.concatenate(parts), out.key_count)]
+def _result(out: Fingerprints, keys: NDArray[np.uint64]) -> pa.RecordBatch:
+    columns = [_lists(keys, out.key_count)]
     columns += [
         pa.array(values.view(np.int64), pa.int64(), mask=out.present & (1 << place) == 0)
         for place, values in enumerate((out.system, out.tools, out.item, out.prefix))
