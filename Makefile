@@ -19,7 +19,7 @@ else
   INSTALL = $(BIN)/python -m pip install --quiet -c constraints.txt
 endif
 
-.PHONY: demo test lint check bench-quality bench-speed clean
+.PHONY: demo test lint check bench-quality bench-speed pins clean
 
 demo: $(VENV)/.user  ## find the campaigns of a small simulated world, and say where the report is
 	@rm -rf $(DEMO)
@@ -34,8 +34,7 @@ test: check  ## everything that CI checks
 
 check: lint
 	$(BIN)/mypy
-	@# --verbose, since its progress display fails with the version of rich that litellm asks for
-	$(BIN)/lint-imports --no-logo --verbose | sed -n '/^Contracts:/p; / BROKEN/,$$p'
+	$(BIN)/lint-imports
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -47,8 +46,13 @@ bench-quality: $(VENV)/.dev  ## detection quality over many seeds
 bench-speed: $(VENV)/.dev  ## speed, as ratios within one run
 	@for script in benchmarks/speed_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
+pins:  ## the newest versions that fit together
+	@mkdir -p build
+	uv pip compile --quiet --upgrade --universal --no-annotate --no-header --group pyproject.toml:dev - \
+	  <<< '-e .' > build/pins && sed '/^-e/d' build/pins > constraints.txt
+
 clean:
-	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .numba_cache
 
 $(BIN)/python:
 	$(MAKE_VENV)

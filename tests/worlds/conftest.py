@@ -2,14 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from stillwatch.worlds import TINY, World, WorldFiles, build_world, write_world
-
-hypothesis.settings.register_profile("worlds", deadline=None)
-hypothesis.settings.load_profile("worlds")
-
 
 @pytest.fixture(scope="session")
 def tiny_world() -> World:
