@@ -6,6 +6,7 @@ import pytest
 
 from stillwatch.worlds import TINY, World, WorldFiles, build_world, write_world
 
+
 @pytest.fixture(scope="session")
 def tiny_world() -> World:
     return build_world(TINY, seed=11)
