@@ -247,7 +247,7 @@ def speed_rows(prompts, size, name):
         ("rensa", ">= 10"),
         ("rensa_rho", ">= 10"),
         ("datasketch", ">= 100"),
-        ("datasketch_bulk", ">= 100"),
+        ("datasketch_bulk", None),
     ):
         rows.append(row(f"fingerprint/{name}/over_{side}", ratio(times, side), "times as fast", bar))
     return rows

@@ -69,7 +69,7 @@ def fingerprint(text: pa.RecordBatch, key: FingerprintKey, threads: int = 1) -> 
         >>> batch = pa.RecordBatch.from_pylist([{"prompt": "Why is the sky blue?"}], schema=TEXT_SCHEMA)
         >>> result = fingerprint(batch, FingerprintKey.from_bytes(bytes(32)))
         >>> result["language"].to_pylist(), len(result["keys"][0])
-        (['en'], 1)
+        (['en'], 2)
     """
     if threads < 1:
         raise InputError("fingerprint", f"threads is {threads}", "give one or more")
