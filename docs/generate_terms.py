@@ -2,8 +2,8 @@
 
     python docs/generate_terms.py
 
-A table stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->`. `tests/docs/test_method_terms.py` fails
-when the page is not what this script would write.
+A table stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->`. The test
+`tests/docs/test_method_terms.py` fails when the page is not what this script would write.
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ def settings_table() -> str:
 
 def priors_table() -> str:
     """Return the log weight of each kind before anything is known."""
-    return _table(
-        ("kind", "prior, nats"), [(kind.value, _signed(points)) for kind, points in PRIORS.items()]
-    )
+    return _table(("kind", "prior, nats"), [(kind.value, _signed(points)) for kind, points in PRIORS.items()])
 
 
 def terms_table() -> str:
@@ -59,13 +57,13 @@ def updated(page: str) -> str:
     """Return `page` with every table between its markers replaced.
 
     Raises:
-        ValueError: A pair of markers is missing or not unique.
+        ValueError: A marker is missing or not unique.
     """
     for name, table in tables().items():
-        pattern = rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)"
-        page, found = re.subn(pattern, lambda match, t=table: f"{match[1]}{t}{match[2]}", page, flags=re.DOTALL)
-        if found != 1:
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+        if (page.count(begin), page.count(end)) != (1, 1):
             raise ValueError(f"{PAGE.name} needs the markers of `{name}` exactly once")
+        page = page.partition(begin)[0] + begin + table + end + page.partition(end)[2]
     return page
 
 

@@ -20,7 +20,9 @@ SPEC.loader.exec_module(generate_terms)
 
 
 def section(title):
-    found = re.search(rf"^#+ (?:\d+\. )?{re.escape(title)}\n(.*?)(?=^## |\Z)", METHOD, re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^#+ (?:\d+\. )?{re.escape(title)}\n(.*?)(?=^## |\Z)", METHOD, re.MULTILINE | re.DOTALL
+    )
     assert found, f"docs/method.md has no section {title!r}"
     return found[1]
 
