@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,7 +79,7 @@ def group_of(
     order = np.argsort(-strands.hits.sum(axis=1), kind="stable")
     error = 1.0 - judged.ranked[0].probability
     return Group(
-        id=identifier(judged.raw),
+        id=identifier(judged.raw, book.fingerprint[strands.account]),
         verdict=judged.verdict,
         error_rate=ErrorRate(fdr, error, min(1.0, fdr + error)),
         e_value=sentences.to_e(judged.log_e),
@@ -104,9 +105,16 @@ def group_of(
     )
 
 
-def identifier(keys: Ints) -> str:
-    """Name a group by the smallest of its keys, so that a second run over the same data says the same."""
-    return f"g-{int(keys.astype(np.uint64).min()):016x}"[:14]
+def identifier(keys: Ints, members: Ints) -> str:
+    """Name a group by its keys and its first member, so that a second run over the same data says the same.
+
+    Args:
+        keys: Raw keys of the group.
+        members: Fingerprints of its members; parts of a divided group have the same keys.
+    """
+    named = np.append(np.sort(keys), members.min()).astype("<i8")
+    digest = hashlib.blake2b(named.tobytes(), digest_size=6)
+    return f"g-{digest.hexdigest()}"
 
 
 def members_of(membership: Membership, order: Ints, book: Book, names: dict[int, str]) -> list[Member]:
@@ -150,12 +158,16 @@ def _tuple(counts: npt.NDArray[np.float64] | Ints) -> tuple[int, ...]:
 
 
 def links_of(accounts: Ints, pairs: Pairs) -> list[Link]:
-    """Return the strongest validated pairs among the first members; indexes refer to the members' order."""
-    place = {int(account): at for at, account in enumerate(accounts[:_MOST_LINKED])}
-    shown = np.flatnonzero(np.isin(pairs.a, accounts[:_MOST_LINKED]) & np.isin(pairs.b, accounts[:_MOST_LINKED]))
+    """Return the strongest validated pairs among the best connected members; indexes are those of `accounts`."""
+    both = np.flatnonzero(np.isin(pairs.a, accounts) & np.isin(pairs.b, accounts))
+    member, degree = np.unique(np.concatenate([pairs.a[both], pairs.b[both]]), return_counts=True)
+    linked = member[np.argsort(-degree, kind="stable")][:_MOST_LINKED]
+    shown = both[np.isin(pairs.a[both], linked) & np.isin(pairs.b[both], linked)]
     strongest = shown[np.argsort(-pairs.shared[shown], kind="stable")][:_MOST_LINKS]
+    place = np.empty(int(accounts.max()) + 1, np.int64)
+    place[accounts] = np.arange(accounts.size)
     return [
-        Link(place[int(pairs.a[at])], place[int(pairs.b[at])], int(pairs.shared[at])) for at in strongest.tolist()
+        Link(int(place[pairs.a[at]]), int(place[pairs.b[at]]), int(pairs.shared[at])) for at in strongest.tolist()
     ]
 
 

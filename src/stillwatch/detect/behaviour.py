@@ -44,7 +44,7 @@ class Behaviour:
         slice: Slice of the time block.
         item: Fingerprint of the whole prompt, 0 where unknown.
         cell: Capability cell, -1 where unknown.
-        elicitation: Bit set.
+        elicitation: Bit set, -1 where unknown.
         sampling: Code of the sampling settings.
         client: Code of the client software.
         tools: 1 where tools were offered.
@@ -128,7 +128,7 @@ def read_behaviour(rows: pa.Table, fingerprint: Ints) -> Behaviour:
         slice=rows["slice"].to_numpy().astype(np.int64),
         item=rows["item_fp"].fill_null(0).to_numpy(),
         cell=rows["cell"].fill_null(_UNSEEN).to_numpy().astype(np.int64),
-        elicitation=rows["elicitation"].fill_null(0).to_numpy().astype(np.int64),
+        elicitation=rows["elicitation"].fill_null(_UNSEEN).to_numpy().astype(np.int64),
         sampling=_code(rows["sampling_fp"]),
         client=_code(rows["client_fp"]),
         tools=pc.is_valid(rows["tools_fp"]).to_numpy().astype(np.int64),

@@ -31,7 +31,7 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """
 
     fdr: float = 0.01
-    member_fdr: float = 0.001
+    member_fdr: float = 0.01
     verdict_error: float = 0.05
     least_accounts: int = 8
     least_key_accounts: int = 3

@@ -71,7 +71,7 @@ def features_of(
     """
     members = strands.account
     return {
-        "extraction_share": share((rows.elicitation & int(EXTRACTION)) != 0),
+        "extraction_share": share((rows.elicitation[rows.elicitation >= 0] & int(EXTRACTION)) != 0),
         "repeat_share": repeat_share(rows),
         "single_turn_share": share(rows.turn[rows.turn >= 0] <= 1),
         "tool_share": share(rows.tools == 1),
@@ -206,7 +206,8 @@ def _modal_address(rows: Behaviour) -> Ints:
 
 def asked_for(rows: Behaviour, least: float = 0.2) -> tuple[str, ...]:
     """Return the names of the elicitation bits that at least `least` of the exchanges carry, most first."""
-    shares = {bit.name or "": share((rows.elicitation & int(bit)) != 0) for bit in Elicitation}
+    bits = rows.elicitation[rows.elicitation >= 0]
+    shares = {bit.name or "": share((bits & int(bit)) != 0) for bit in Elicitation}
     named = sorted(((value, name) for name, value in shares.items() if value >= least), reverse=True)
     return tuple(name.lower() for _, name in named)
 

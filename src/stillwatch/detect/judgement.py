@@ -31,6 +31,8 @@ Ints = npt.NDArray[np.int64]
 _SECOND_VIEW_LOG_E = float(np.log(20.0))
 """A second view counts from e = 20 on: what a single test at 5 % would ask (`docs/method.md`)."""
 _LEAST_RHYTHM = 1e-9
+_LEAST_PART = 4
+_OTHER_ORGANISATIONS = 0.2
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,31 @@ def confirm_all(exchanges: ir.Table, discovered: Discovered, book: Book, config:
         better = iter(_confirm(exchanges, discovered, [one for one in again if one], book, config))
         sharper = [next(better) if one else None for one in again]
         groups = _distinct([new or old for new, old in zip(sharper, groups, strict=True)])
-    return groups
+    return [part for group in groups for part in declared_parts(group, book, config.least_accounts)]
+
+
+def declared_parts(group: Confirmed, book: Book, least: int) -> list[Confirmed]:
+    """Divide a group of an organisation and of strangers who carry the same keys.
+
+    Whoever copies a customer's prompts draws the customer into the group; an organisation that makes up a good
+    part of it is therefore judged by itself, and the strangers by themselves. A group of several organisations
+    is left whole: laboratories that run one benchmark are one group.
+
+    Args:
+        group: A confirmed group.
+        book: All accounts.
+        least: Smallest number of strangers that are judged by themselves.
+    """
+    members = group.membership.strands.account
+    org = book.codes["org_id"][members]
+    declared = org >= 0
+    if not declared.any() or (~declared).sum() < least:
+        return [group]
+    largest = org == np.bincount(org[declared]).argmax()
+    others = declared & ~largest
+    if largest.sum() < _LEAST_PART or others.sum() > _OTHER_ORGANISATIONS * members.size:
+        return [group]
+    return [Confirmed(group.keys, group.membership.only(rows)) for rows in (largest, ~largest)]
 
 
 def _confirm(
@@ -166,7 +192,7 @@ def judge(
     log_e = np.array(
         [min(group.membership.group_log_e, found.log_e) for group, (found, _) in zip(groups, weighed, strict=True)]
     )
-    dropped = np.full(len(discovered.found) - len(groups), -np.inf)
+    dropped = np.full(max(len(discovered.found) - len(groups), 0), -np.inf)
     coordinated = e_bh(np.concatenate([log_e, dropped]), config.fdr)[: len(groups)]
     judged = []
     for at, (group, (found, mine)) in enumerate(zip(groups, weighed, strict=True)):

@@ -102,4 +102,7 @@ def key_classes(offsets: Ints, values: Ints, keys: Ints, least_overlap: float = 
     same = together >= np.maximum(2, least_overlap * np.maximum(uses[key], uses[head]))
     # pairs are sorted by key, then head: writing backwards leaves the smallest head of each key
     leader[key[same][::-1]] = head[same][::-1]
-    return leader[leader]
+    # a key that leads others stands for itself, so that no class reaches beyond one step
+    heads = leader[leader != np.arange(keys.size)]
+    leader[heads] = heads
+    return leader

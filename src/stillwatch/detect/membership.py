@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from stillwatch.detect.background import Carriage, fit_background
 from stillwatch.detect.book import Book
 from stillwatch.detect.candidates import Candidate
 from stillwatch.detect.strands import CLASS_BITS, Strands
 from stillwatch.detect.tables import DISCOVERY
-from stillwatch.stats.evalues import log_mean_e, log_mixture_e
+from stillwatch.stats.evalues import DEFAULT_ALTERNATIVES, log_mean_e, log_mixture_e
 from stillwatch.stats.fdr import e_bh
-from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial, fit_beta_binomial
+from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-_REFUSED_LOG_E = float(np.log(20.0))
-_MOST_ROUNDS = 5
 _VARIETY_DISPERSION = 300.0
 """Prior of the dispersion of variety: whoever used one key of a pool uses another in one of 300 exchanges.
 
@@ -35,10 +34,11 @@ class Membership:
     Attributes:
         strands: Strands of the members only.
         log_e: Log e-value of each member, shape of `strands.account`.
-        group_log_e: Log of the mean e-value of the seeds (of all carriers where there are no seeds).
+        group_log_e: Log e-value of the sharing as such, from the confirmation slices.
         background: Rate at which outsiders carry the keys.
         dispersion: Over-dispersion (alpha + beta) of that background.
         held_out: Exchanges that the confirmation was computed from.
+        sent: All exchanges of the members.
     """
 
     strands: Strands
@@ -47,15 +47,20 @@ class Membership:
     background: float
     dispersion: float
     held_out: int
+    sent: int
+
+    def only(self, rows: npt.NDArray[np.bool_]) -> Membership:
+        """Keep the given members."""
+        strands = self.strands.only(rows)
+        share = strands.hits.sum() / max(self.strands.hits.sum(), 1)
+        return replace(self, strands=strands, log_e=self.log_e[rows], sent=int(self.sent * share))
 
 
 def confirm(candidate: Candidate, strands: Strands, book: Book, level: float) -> Membership:
     """Find the accounts that carry the candidate's keys more often than the background allows.
 
-    The null of an account: it carries the keys at the outsiders' rate, over-dispersed (beta-binomial). Keys are
-    chosen such that no single account decided on any of them (`candidates.of_communities`), so each account is
-    judged on all that it sent; members are chosen by e-BH over all accounts of the log. That the sharing as
-    such is real is judged on the confirmation slices of the seeds alone.
+    Keys are chosen such that no single account decided on any of them (`candidates.of_communities`), so each
+    account is judged on all that it sent; members are chosen by e-BH over all accounts of the log.
 
     Args:
         candidate: Keys and seeds.
@@ -63,15 +68,42 @@ def confirm(candidate: Candidate, strands: Strands, book: Book, level: float) ->
         book: All accounts.
         level: False-discovery rate among the members.
     """
-    trials = book.totals[strands.account]
-    null = _background(strands.hits.sum(axis=1), strands.account, book, TYPICAL_DISPERSION)
+    trials = book.exchanges[strands.account]
+    hits = strands.hits.sum(axis=1)
+    null = fit_background(Carriage.of(hits, trials, book.volumes), TYPICAL_DISPERSION)
     log_e = _account_log_e(strands, null, book)
     chosen = _nameable(strands, e_bh(log_e, level, total=book.size))
-    seed = np.isin(strands.account, candidate.seeds) if candidate.seeds.size else np.ones(chosen.size, bool)
-    hits, held_out = strands.hits[seed, DISCOVERY + 1 :].sum(axis=1), trials[seed, DISCOVERY + 1 :].sum(axis=1)
-    judged = log_mixture_e(hits, held_out, null.mean, null.dispersion)
-    group = float(log_mean_e(judged, axis=0)) if judged.size else 0.0
-    return Membership(strands.only(chosen), log_e[chosen], group, null.mean, null.dispersion, int(held_out.sum()))
+    group, held_out = _group_log_e(candidate, strands, null, book)
+    return Membership(
+        strands=strands.only(chosen),
+        log_e=log_e[chosen],
+        group_log_e=group,
+        background=null.mean,
+        dispersion=null.dispersion,
+        held_out=held_out,
+        sent=int(trials[chosen].sum()),
+    )
+
+
+def _group_log_e(candidate: Candidate, strands: Strands, null: BetaBinomial, book: Book) -> tuple[float, int]:
+    """Return the evidence that the sharing is real, from the confirmation slices, and the exchanges behind it.
+
+    Accounts are chosen by their discovery slice: the seeds, or else all that carried a key there. An account
+    of the background that likes a key goes on using it, so its null in the later slices is the background's
+    posterior given its own discovery slice, again a beta-binomial. Given these, accounts are independent under
+    the null, so that for each alternative rate their likelihood ratios are multiplied; the mean over the
+    alternatives is the e-value.
+    """
+    totals = book.totals[strands.account]
+    chosen = strands.hits[:, DISCOVERY] > 0
+    if candidate.seeds.size:
+        chosen &= np.isin(strands.account, candidate.seeds)
+    seen, sent = strands.hits[chosen, DISCOVERY], totals[chosen, DISCOVERY]
+    hits, trials = strands.hits[chosen, DISCOVERY + 1 :].sum(axis=1), totals[chosen, DISCOVERY + 1 :].sum(axis=1)
+    dispersion = null.dispersion + sent
+    mean = (null.dispersion * null.mean + seen) / dispersion
+    rates = [log_mixture_e(hits, trials, mean, dispersion, (rate,)).sum() for rate in DEFAULT_ALTERNATIVES]
+    return float(log_mean_e(np.array(rates), axis=0)), int(trials.sum())
 
 
 def _nameable(strands: Strands, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -100,47 +132,12 @@ def _account_log_e(strands: Strands, null: BetaBinomial, book: Book) -> Floats:
     """
     trials = book.exchanges[strands.account]
     variety = np.minimum(strands.variety, trials)
-    apart = _background(variety, strands.account, book, _VARIETY_DISPERSION)
+    apart = fit_background(Carriage.of(variety, trials, book.volumes), _VARIETY_DISPERSION)
     both = [
         log_mixture_e(strands.hits.sum(axis=1), trials, null.mean, null.dispersion),
         log_mixture_e(variety, trials, apart.mean, apart.dispersion),
     ]
     return log_mean_e(np.stack(both), axis=0)
-
-
-def _background(counts: Ints, account: Ints, book: Book, typical_dispersion: float) -> BetaBinomial:
-    """Fit the rate at which accounts outside the group carry its keys.
-
-    An outsider is first an account for which the keys are a small part of its traffic (at most one in twenty
-    exchanges, or a single one). Accounts that the fitted null refuses at e = 20 are then left out and the null
-    is fitted again, until nothing changes: members with little traffic would widen it. Were all accounts to
-    follow the null, each round would leave out at most one in twenty (Markov). A key that is popular outside
-    has a wide null from the first round on, so hardly anybody is left out and it stays wide.
-
-    Args:
-        counts: Exchanges with the keys, or different keys, of each carrier, shape (n,).
-        account: The carriers, shape (n,).
-        book: All accounts; those that carry nothing are outsiders.
-        typical_dispersion: Prior of the dispersion.
-    """
-    trials = book.exchanges[account]
-    # accounts without a hit only count by their volume
-    volumes, silent = book.volumes
-    silent = silent.copy()
-    np.subtract.at(silent, np.searchsorted(volumes, trials), 1)
-    outside = (counts <= 1) | (counts <= 0.05 * trials)
-    for _ in range(_MOST_ROUNDS):
-        null = fit_beta_binomial(
-            np.concatenate([np.zeros_like(volumes), counts[outside]]),
-            np.concatenate([volumes, trials[outside]]),
-            np.concatenate([silent, np.ones(int(outside.sum()), np.int64)]),
-            typical_dispersion,
-        )
-        accepted = outside & (log_mixture_e(counts, trials, null.mean, null.dispersion) < _REFUSED_LOG_E)
-        if accepted.sum() == outside.sum():
-            break
-        outside = accepted
-    return null
 
 
 def distinct(found: list[Membership], least_overlap: float = 0.6) -> list[int]:

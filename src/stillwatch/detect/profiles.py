@@ -126,15 +126,17 @@ def _match_fractions(codes: Ints, groups: Ints) -> Floats:
     size = groups.shape[1]
     row = np.empty(size, dtype=np.int64)
     for group in range(groups.shape[0]):
+        filled = 0
         for place in range(size):
             member = groups[group, place]
             row[place] = codes[member] if member >= 0 else -1
+            filled += member >= 0
         row.sort()
         matches, run = 0, 0
         for place in range(1, size):
             run = run + 1 if row[place] == row[place - 1] and row[place] >= 0 else 0
             matches += run
-        fractions[group] = matches / (size * (size - 1) / 2)
+        fractions[group] = matches / max(filled * (filled - 1) / 2, 1.0)
     return fractions
 
 

@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 
 from stillwatch.detect.tables import Span
 
-_SAMPLE_CYCLE = 1_024
+_SAMPLE_CYCLE = 65_536
 
 
 def sampled(exchanges: ir.Table, fraction: float) -> ir.Table:
@@ -14,7 +14,7 @@ def sampled(exchanges: ir.Table, fraction: float) -> ir.Table:
     if fraction >= 1.0:
         return exchanges
     mixed = exchanges.item_fp.fill_null(0).__rshift__(8) ^ exchanges.account_fp.__rshift__(13)
-    return exchanges.filter((mixed & (_SAMPLE_CYCLE - 1)) < int(fraction * _SAMPLE_CYCLE))
+    return exchanges.filter((mixed & (_SAMPLE_CYCLE - 1)) < max(1, int(fraction * _SAMPLE_CYCLE)))
 
 
 def screen_fraction(span: Span, most_incidences: int) -> float:

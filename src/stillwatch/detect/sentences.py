@@ -60,31 +60,36 @@ class Sized:
 
     def __str__(self) -> str:
         """Return it in words."""
-        return f"{self.accounts} accounts, {self.exchanges} exchanges"
+        return f"{self.accounts:,} accounts, {self.exchanges:,} exchanges"
 
 
 def findings_of(membership: Membership, evidence: Evidence, keys: int) -> tuple[Finding, ...]:
-    """Return the evidence of a group: shared text first, then the statistics with the largest e-values."""
+    """Return the evidence of a group: shared text first, then the statistics with the largest e-values.
+
+    A statistic that is zero in the group and among the placebos says nothing and is left out.
+    """
     ranked = sorted(evidence.measured, key=lambda measured: -measured.log_e)
     sized = Sized(evidence.accounts, int(membership.strands.hits.sum()))
-    return (_text(membership, keys), *(_measured(one, sized) for one in ranked))
+    said = [one for one in ranked if one.value != 0.0 or one.reference != 0.0]
+    return (_text(membership, keys), *(_measured(one, sized) for one in said))
 
 
 def _text(membership: Membership, keys: int) -> Finding:
     strands = membership.strands
-    value = float(strands.hits.sum() / max(membership.held_out, 1))
+    exchanges = int(strands.hits.sum())
+    rate = exchanges / max(membership.sent, 1)
     return Finding(
         measure="shared_prompts",
         method="mixture e-value against an over-dispersed background, on exchanges that did not choose the keys",
         version=METHOD_VERSION,
         view=View.TEXT,
-        value=float(strands.account.size),
+        value=rate,
         reference=membership.background,
         e_value=to_e(membership.group_log_e),
-        computed_from=str(Sized(strands.account.size, membership.held_out)),
+        computed_from=f"{strands.account.size:,} accounts, {membership.held_out:,} held-out exchanges",
         sentence=(
-            f"{strands.account.size} accounts share {keys} rare prompt keys in {int(strands.hits.sum())} exchanges "
-            f"({value:.0%} of those judged); outsiders carry them in {membership.background:.4%} of theirs"
+            f"{strands.account.size:,} accounts carry the group's {keys} rare prompt keys in {exchanges:,} exchanges, "
+            f"{rate:.0%} of all that they sent; other accounts carry them in {membership.background:.4%} of theirs"
         ),
     )
 
