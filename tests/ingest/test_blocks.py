@@ -80,6 +80,26 @@ def test_a_line_of_fifty_megabytes_is_never_held():
     assert source.largest == 1 << 16
 
 
+@given(
+    st.lists(st.integers(0, 300), min_size=1, max_size=30),
+    st.integers(1, 40),
+    st.sampled_from([20, 100, 400]),
+)
+def test_a_block_lasts_until_the_third_one_after_it(lengths, block_bytes, limit):
+    """However many reads a line spans that is long, or too long and dropped, between them."""
+    lines = [bytes([65 + number % 26]) * length for number, length in enumerate(lengths)]
+    held, found = [], {}
+    for block in line_blocks(io.BytesIO(b"\n".join(lines)).readinto, Limits(block_bytes, 3, limit)):
+        held.append(block)
+        if len(held) == 3:
+            oldest = held.pop(0)
+            found |= dict(enumerate(bytes(oldest.data).split(b"\n")[: oldest.lines], oldest.first))
+    for block in held:
+        found |= dict(enumerate(bytes(block.data).split(b"\n")[: block.lines], block.first))
+    wanted = lines if lines[-1] else lines[:-1]
+    assert [found[n] for n in sorted(found)] == [each if len(each) <= limit else b"" for each in wanted]
+
+
 def records_of(data: bytes, limits: Limits) -> list[bytes]:
     blocks = document_blocks(io.BytesIO(data).readinto, limits)
     return [line for block in blocks for line in bytes(block.data).splitlines()]

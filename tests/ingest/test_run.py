@@ -1,6 +1,6 @@
 import gzip
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import zstandard
@@ -8,6 +8,8 @@ import zstandard
 from stillwatch.ingest import run
 from stillwatch.model.errors import InputError
 from stillwatch.store import SourceWriter, StoreWriter
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def line(number: int, **more) -> bytes:
@@ -147,8 +149,6 @@ def test_a_bad_line_is_noted_and_stops_nothing(ingest, fault):
 
 
 def test_a_time_within_a_day_ahead_is_kept(ingest):
-    from conftest import NOW  # noqa: PLC0415
-
     ahead = (NOW + timedelta(hours=23)).isoformat()
     assert ids(ingest(line(1, ts=ahead))) == ["e1"]
 
@@ -298,8 +298,6 @@ def test_a_crash_at_the_commit_loses_and_doubles_nothing(ingest, tmp_path, monke
 
 
 def test_progress_counts_the_bytes_of_the_files(tmp_path, key, texts):
-    from conftest import NOW  # noqa: PLC0415
-
     from stillwatch.ingest import IngestOptions, ingest_files  # noqa: PLC0415
 
     class Seen:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import count
 
 import msgspec
 import numpy as np
@@ -53,50 +52,73 @@ class Unfinished(Exception):  # noqa: N818 - names a state of the data
 def line_blocks(read: ReadInto, limits: Limits) -> Iterator[Block]:
     """Cut lines; a line longer than `limits.line_bytes` is dropped while it is read.
 
-    Buffers are used again and again, because fresh memory for every block costs more than reading it. At
-    most one chunk is read at a time, which is no longer than the line limit, so that a line that is too long
-    always spans two chunks; memory holds that chunk, a line within the limit, and the ring.
+    Buffers are used again and again, because fresh memory for every block costs more than reading it. The
+    next one is only begun when a block was cut from the present one, so that a line that spans many reads
+    cannot wear out blocks that are still in use. At most one chunk is read at a time, which is no longer
+    than the line limit, so that a line that is too long always spans two chunks; memory holds that chunk, a
+    line within the limit, and the ring.
     """
     size = min(limits.block_bytes, limits.line_bytes)
-    ring = [bytearray(size + (size >> 3)) for _ in range(_RING)]
-    tail, number, dropping = memoryview(b""), 1, False
-    for turn in count():
-        place, kept = turn % _RING, len(tail)
-        if len(ring[place]) < kept + size:
-            ring[place] = bytearray(kept + size)
-        data = ring[place]
-        data[:kept] = tail
+    ring = _Ring(size)
+    number, dropping = 1, False
+    while True:
+        data, kept = ring.room(size)
         with memoryview(data) as whole:
             end = kept + read(whole[kept : kept + size])
         if end == kept:
             break
         first_end, start = data.find(b"\n", kept, end), 0
         if dropping or (end if first_end < 0 else first_end) > limits.line_bytes:
-            dropping, tail = first_end < 0, memoryview(b"")
+            dropping = first_end < 0
+            ring.kept = 0
             if dropping:
                 continue
             yield Block(memoryview(b"\n"), number, 1, (number,))
             number, start = number + 1, first_end + 1
         cut = max(data.rfind(b"\n", kept, end) + 1, start)
-        for block in _by_rows(memoryview(data)[start:cut], number, limits.block_rows):
-            yield block
-            number += block.lines
-        tail = memoryview(data)[cut:end]
+        lines = data.count(b"\n", start, cut)
+        if lines:
+            yield from _by_rows(memoryview(data)[start:cut], number, lines, limits.block_rows)
+            number += lines
+        ring.keep(cut, end)
     if dropping:
         yield Block(memoryview(b""), number, 1, (number,))
-    elif tail:
-        yield Block(tail, number, 1)
+    elif kept:
+        yield Block(memoryview(data)[:kept], number, 1)
 
 
-def _by_rows(data: memoryview, number: int, rows: int) -> Iterator[Block]:
-    """Cut `data`, which ends with a line, into blocks of at most `rows` lines."""
-    if not data:
-        return
-    ends = np.frombuffer(data, np.uint8) == ord("\n")
-    lines = int(np.count_nonzero(ends))
+class _Ring:
+    """Buffers that are filled in turn; the first `kept` bytes of the present one begin an unfinished line."""
+
+    def __init__(self, size: int) -> None:
+        self._buffers = [bytearray(size + (size >> 3)) for _ in range(_RING)]
+        self._place = self.kept = 0
+
+    def room(self, size: int) -> tuple[bytearray, int]:
+        """Return the present buffer with room for `size` more bytes, and how many are in it."""
+        data = self._buffers[self._place]
+        if len(data) < self.kept + size:
+            data = bytearray(2 * self.kept + size)
+            data[: self.kept] = memoryview(self._buffers[self._place])[: self.kept]
+            self._buffers[self._place] = data
+        return data, self.kept
+
+    def keep(self, cut: int, end: int) -> None:
+        """Go on with the bytes from `cut` to `end`: in the next buffer, unless nothing was cut from this one."""
+        if cut:
+            rest = memoryview(self._buffers[self._place])[cut:end]
+            self._place, self.kept = (self._place + 1) % _RING, 0
+            data, _ = self.room(len(rest))
+            data[: len(rest)] = rest
+        self.kept = end - cut
+
+
+def _by_rows(data: memoryview, number: int, lines: int, rows: int) -> Iterator[Block]:
+    """Cut `data`, which ends with the last of its `lines`, into blocks of at most `rows` lines."""
     if lines <= rows:
         yield Block(data, number, lines)
         return
+    ends = np.frombuffer(data, np.uint8) == ord("\n")
     places, start = np.flatnonzero(ends) + 1, 0
     for first in range(0, lines, rows):
         last = min(first + rows, lines)

@@ -90,7 +90,7 @@ type_messages = str | list[Message | str | int | list[int]] | Message | None
 """What may stand where messages are expected; token numbers are accepted and carry no text."""
 
 
-class Conversation(NamedTuple):
+class Conversation(msgspec.Struct, frozen=True, gc=False):
     """The text of one exchange, taken apart.
 
     Attributes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
-import numpy as np  # noqa: TC002 - msgspec reads the annotations
-import numpy.typing as npt  # noqa: TC002
+import numpy as np
+import numpy.typing as npt  # noqa: TC002 - msgspec reads the annotations
 import pyarrow as pa
 
 from stillwatch.ingest.conversation import NO_TEXT, Conversation
@@ -117,21 +118,16 @@ def moments_column(moments: Sequence[Moment | None]) -> pa.Array:
 
 def text_batch(conversations: Sequence[Conversation], tools: Sequence[str | None]) -> pa.RecordBatch:
     """Return the text of a batch as `TEXT_SCHEMA`."""
-    if not conversations:
-        return pa.RecordBatch.from_pylist([], schema=TEXT_SCHEMA)
-    system, history, prompt, *_ = zip(*conversations, strict=True)
-    arrays = [pa.array(values, pa.string()) for values in (system, history, prompt, tools)]
-    return pa.RecordBatch.from_arrays(arrays, schema=TEXT_SCHEMA)
+    return _text([[getattr(each, name) for each in conversations] for name in TEXT_PARTS] + [list(tools)])
 
 
-def reasoning_column(
-    conversations: Sequence[Conversation], answers: Sequence[tuple[str, ...]]
-) -> pa.Array | None:
-    """Return the ids of reasoning blocks in requests and answers, or None where there are none at all."""
-    if not any(answers) and not any(conversation.reasoning for conversation in conversations):
-        return None
-    both = [[*c.reasoning, *answer] or None for c, answer in zip(conversations, answers, strict=True)]
-    return pa.array(both, pa.list_(pa.string()))
+def _text(values: Sequence[Sequence[str | None]]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array(each, pa.string()) for each in values], schema=TEXT_SCHEMA)
+
+
+def reasoning_column(blocks: Sequence[Sequence[str] | None]) -> pa.Array | None:
+    """Return the ids of reasoning blocks, or None where there are none at all."""
+    return pa.array(blocks, pa.list_(pa.string())) if any(blocks) else None
 
 
 def media_extra(conversations: Sequence[Conversation]) -> list[str | None]:
@@ -182,7 +178,10 @@ class Row(msgspec.Struct, gc=False, kw_only=True):
     extra: str | None = None
 
 
-ROW_COLUMNS = tuple(name for name in Row.__struct_fields__ if name not in ("ts", "credential"))
+_ROW_FIELDS = Row.__struct_fields__
+ROW_COLUMNS = tuple(name for name in _ROW_FIELDS if name not in ("ts", "credential"))
+TEXT_PARTS = ("system", "history", "prompt")
+"""Text that a `Conversation` holds; with `tools` it is all that `TEXT_SCHEMA` has."""
 BLANK = Row(ts=0)
 
 
@@ -212,21 +211,66 @@ def row_of(values: dict[str, Any], conversation: Conversation = NO_TEXT) -> Row:
     return msgspec.convert(known, Row, strict=False)
 
 
-def draft_of(readings: Sequence[Reading | None], places: Places, refused: dict[int, Refusal]) -> Draft:
-    """Put readings into columns; None stands for a record that is no exchange."""
-    skipped = frozenset(index for index, reading in enumerate(readings) if reading is None)
+class Fields(msgspec.Struct):
+    """Exchanges as lists of Python values, taken out of records while these are warm in the caches.
+
+    Attributes:
+        places: Where each row stands in the file.
+        columns: Lists of equal length by name: columns of the exchange table, the text of `TEXT_SCHEMA`,
+            `credential` and `reasoning`. The same names in every block of a format.
+        refused: Rows that the format itself rejects.
+        skipped: Rows that are no exchanges and no faults.
+    """
+
+    places: Places
+    columns: dict[str, list[Any]]
+    refused: dict[int, Refusal] = msgspec.field(default_factory=dict)
+    skipped: frozenset[int] = frozenset()
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, refused and skipped ones included."""
+        return len(self.places.lines)
+
+
+def fields_of(readings: Sequence[Reading | None], places: Places, refused: dict[int, Refusal]) -> Fields:
+    """Put readings into lists; None stands for a record that is no exchange."""
     present = [reading or NOTHING for reading in readings]
     rows = [reading.row for reading in present]
-    conversations = [reading.conversation for reading in present]
-    columns = {name: column(name, [getattr(row, name) for row in rows]) for name in ROW_COLUMNS}
-    columns = {name: values for name, values in columns.items() if values.null_count < len(values)}
-    columns["ts"] = moments_column([row.ts for row in rows])
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _ROW_FIELDS}
+    for name in TEXT_PARTS:
+        columns[name] = [getattr(reading.conversation, name) for reading in present]
+    columns["tools"] = [reading.tools for reading in present]
+    columns["reasoning"] = [
+        (*each.conversation.reasoning, *each.answer_reasoning) or None for each in present
+    ]
+    skipped = frozenset(index for index, reading in enumerate(readings) if reading is None)
+    return Fields(places, columns, refused, skipped)
+
+
+def draft_of(blocks: Sequence[Fields]) -> Draft:
+    """Join the fields of one or more blocks of a file and turn them into Arrow columns."""
+    values = {
+        name: list(chain.from_iterable(block.columns[name] for block in blocks)) for name in blocks[0].columns
+    }
+    starts = [0, *accumulate(block.rows for block in blocks)]
+    text = _text([values.pop(name) for name in TEXT_SCHEMA.names])
+    reasoning, credential = values.pop("reasoning"), values.pop("credential", None)
+    columns = {"ts": moments_column(values.pop("ts"))}
+    columns |= {name: column(name, each) for name, each in values.items()}
     return Draft(
-        places=places,
-        columns=columns,
-        text=text_batch(conversations, [reading.tools for reading in present]),
-        credential=pa.array([row.credential for row in rows], pa.string()),
-        reasoning=reasoning_column(conversations, [reading.answer_reasoning for reading in present]),
-        refused=refused,
-        skipped=skipped,
+        places=Places(
+            np.concatenate([block.places.lines for block in blocks]),
+            np.concatenate([block.places.items for block in blocks]),
+        ),
+        columns={name: each for name, each in columns.items() if name == "ts" or each.null_count < len(each)},
+        text=text,
+        credential=None if credential is None else pa.array(credential, pa.string()),
+        reasoning=reasoning_column(reasoning),
+        refused={
+            s + row: why
+            for s, block in zip(starts, blocks, strict=False)
+            for row, why in block.refused.items()
+        },
+        skipped=frozenset(s + row for s, block in zip(starts, blocks, strict=False) for row in block.skipped),
     )

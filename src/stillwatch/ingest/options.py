@@ -23,8 +23,9 @@ class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
         max_line_bytes: A longer line is rejected without being held in memory.
         max_bad_share: Greatest share of bad lines in a file before the run stops.
         least_lines: Lines that must have been seen before `max_bad_share` can stop the run.
-        block_bytes: Decompressed bytes that are decoded at a time.
-        block_rows: Lines that are decoded at a time.
+        block_bytes: Decompressed bytes that are decoded at a time; they should fit the processor's caches.
+        block_rows: Lines from which on what was decoded is turned into columns, fingerprinted and stored.
+        piece_bytes: Decompressed bytes from which on the same is done.
         threads: Threads of the fingerprint kernel.
         skip_bad_files: Go on after a file that cannot be read at all; it is listed in the report.
     """
@@ -35,8 +36,9 @@ class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_line_bytes: int = 16 << 20
     max_bad_share: float = 0.1
     least_lines: int = 100
-    block_bytes: int = 8 << 20
-    block_rows: int = 16_384
+    block_bytes: int = 1 << 20
+    block_rows: int = 8_192
+    piece_bytes: int = 32 << 20
     threads: int = 1
     skip_bad_files: bool = False
 

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from stillwatch.ingest.blocks import Block, Limits, Unfinished, document_blocks, is_document, line_blocks
-from stillwatch.ingest.draft import READ_ERRORS, Draft, Places, Refusal, refusal_of
+from stillwatch.ingest.draft import READ_ERRORS, Draft, Fields, Places, Refusal, draft_of, refusal_of
 from stillwatch.ingest.formats import (
     FORMAT_NAMES,
     PARQUET,
@@ -154,8 +154,8 @@ def _line_pieces(
     limits = Limits(options.block_bytes, options.block_rows, options.max_line_bytes)
     blocks = (document_blocks if document else line_blocks)(stream.readinto, limits)
     try:
-        for block in ahead(blocks):
-            yield read_block(block, chosen, options, stream.position())
+        decoded = (decode_block(block, chosen, options, stream.position()) for block in ahead(blocks))
+        yield from gather(decoded, options)
     except Unfinished as error:
         what = "is longer than the limit" if error.too_long else "is cut off"
         remedy = "write one record a line" if error.too_long else "copy the file again when it is complete"
@@ -173,7 +173,43 @@ def ahead(blocks: Iterator[Block]) -> Iterator[Block]:
             yield block
 
 
+class DecodedBlock(msgspec.Struct, frozen=True):
+    """Some lines, decoded; see `Piece`. `size` counts their bytes."""
+
+    fields: Fields | None
+    lines: int
+    rejected: tuple[tuple[int, Refusal], ...]
+    size: int
+    position: int
+
+
+def gather(blocks: Iterator[DecodedBlock], options: IngestOptions) -> Iterator[Piece]:
+    """Join small blocks into pieces: blocks fit the caches of the processor, pieces are worth their overhead."""
+    held: list[DecodedBlock] = []
+    rows = size = 0
+    for block in blocks:
+        held.append(block)
+        rows, size = rows + block.lines, size + block.size
+        if rows >= options.block_rows or size >= options.piece_bytes:
+            yield _piece(held)
+            held, rows, size = [], 0, 0
+    if held:
+        yield _piece(held)
+
+
+def _piece(blocks: list[DecodedBlock]) -> Piece:
+    found = [block.fields for block in blocks if block.fields is not None]
+    rejected = tuple(each for block in blocks for each in block.rejected)
+    lines = sum(block.lines for block in blocks)
+    return Piece(draft_of(found) if found else None, lines, rejected, blocks[-1].position)
+
+
 def read_block(block: Block, chosen: LineFormat, options: IngestOptions, position: int) -> Piece:
+    """Decode the lines of `block` as a piece of their own."""
+    return _piece([decode_block(block, chosen, options, position)])
+
+
+def decode_block(block: Block, chosen: LineFormat, options: IngestOptions, position: int) -> DecodedBlock:
     """Decode the lines of `block`: all at once if all are good, else one by one."""
     too_long = Refusal(
         f"the line is longer than {options.max_line_bytes} bytes", "split it or raise the limit"
@@ -181,21 +217,21 @@ def read_block(block: Block, chosen: LineFormat, options: IngestOptions, positio
     rejected = [(number, too_long) for number in block.too_long]
     records, lines, bad = _decode_all(block, chosen) or _decode_each(block, chosen)
     rejected += bad
-    seen = len(lines) + len(rejected)
+    seen, size = len(lines) + len(rejected), len(block.data)
     if not records:
-        return Piece(None, seen, tuple(rejected), position)
+        return DecodedBlock(None, seen, tuple(rejected), size, position)
     flat, places = _flatten(records, lines)
-    draft = chosen.draft(flat, places, options.account_fields)
-    _name_strangers(draft, block, chosen)
-    return Piece(draft, seen, tuple(rejected), position)
+    fields = chosen.read(flat, places, options.account_fields)
+    _name_strangers(fields, block, chosen)
+    return DecodedBlock(fields, seen, tuple(rejected), size, position)
 
 
-def _name_strangers(draft: Draft, block: Block, chosen: LineFormat) -> None:
+def _name_strangers(fields: Fields, block: Block, chosen: LineFormat) -> None:
     """Give refused rows that are of another format that reason."""
-    lines = bytes(block.data).split(b"\n") if draft.refused else []
-    for index in draft.refused:
-        line = lines[int(draft.places.lines[index]) - block.first]
-        draft.refused[index] = _stranger(_plain(line), chosen) or draft.refused[index]
+    lines = bytes(block.data).split(b"\n") if fields.refused else []
+    for index in fields.refused:
+        line = lines[int(fields.places.lines[index]) - block.first]
+        fields.refused[index] = _stranger(_plain(line), chosen) or fields.refused[index]
 
 
 Decoded = tuple[list[Any], list[int] | range, list[tuple[int, Refusal]]]

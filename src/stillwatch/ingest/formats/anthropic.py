@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from stillwatch.ingest.conversation import Part, converse, flat, tools, type_messages
-from stillwatch.ingest.draft import NOTHING, Draft, Places, Reading, draft_of, read_each, row_of
+from stillwatch.ingest.draft import Fields, NOTHING, Places, Reading, fields_of, read_each, row_of
 from stillwatch.ingest.formats.contract import line_decoder
 from stillwatch.ingest.formats.pairs import (
     RESPONSE,
@@ -119,10 +119,10 @@ class Anthropic:
         told = "anthropic_version" in request or "system" in request or path.endswith("/messages")
         return 1.0 if answered else 0.8 if told and "choices" not in response else 0.0
 
-    def draft(self, records: Sequence[Envelope], places: Places, account_fields: tuple[str, ...]) -> Draft:
+    def read(self, records: Sequence[Envelope], places: Places, account_fields: tuple[str, ...]) -> Fields:
         """See `LineFormat`."""
         readings, refused = read_each(records, partial(_read, account_fields=account_fields), NOTHING)
-        return draft_of(readings, places, refused)
+        return fields_of(readings, places, refused)
 
 
 def _read(envelope: Envelope, account_fields: tuple[str, ...]) -> Reading:

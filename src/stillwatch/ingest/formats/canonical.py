@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from stillwatch.ingest.conversation import Conversation, converse, read_tools, type_messages
-from stillwatch.ingest.draft import NOTHING, ROW_COLUMNS, Draft, Places, Reading, draft_of, read_each, row_of
+from stillwatch.ingest.draft import (
+    Fields,
+    NOTHING,
+    Places,
+    ROW_COLUMNS,
+    Reading,
+    fields_of,
+    read_each,
+    row_of,
+)
 from stillwatch.ingest.formats.client import address
 from stillwatch.ingest.formats.contract import line_decoder
 from stillwatch.model.columns import EXCHANGE_SCHEMA
@@ -45,12 +54,12 @@ class Ndjson:
         needed = sum(name in record for name in ("exchange_id", "ts", "account_id")) / 3
         return 0.0 if "request" in record or "response" in record else needed
 
-    def draft(
+    def read(
         self, records: Sequence[dict[str, Any]], places: Places, account_fields: tuple[str, ...]
-    ) -> Draft:
+    ) -> Fields:
         """See `LineFormat`."""
         readings, refused = read_each(records, partial(_read, account_fields=account_fields), NOTHING)
-        return draft_of(readings, places, refused)
+        return fields_of(readings, places, refused)
 
 
 def _read(record: dict[str, Any], account_fields: tuple[str, ...]) -> Reading:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from stillwatch.ingest.draft import Draft, Places
+    from stillwatch.ingest.draft import Draft, Fields, Places
 
 T = TypeVar("T")
 
@@ -49,8 +49,11 @@ class LineFormat(Protocol):
     def resembles(self, record: Mapping[str, Any]) -> float:
         """Return how sure it is, from 0 to 1, that `record` (decoded JSON) is of this format."""
 
-    def draft(self, records: Sequence[Any], places: Places, account_fields: tuple[str, ...]) -> Draft:
-        """Turn decoded records into columns; never raises for what a record holds.
+    def read(self, records: Sequence[Any], places: Places, account_fields: tuple[str, ...]) -> Fields:
+        """Take out of decoded records what is kept; never raises for what a record holds.
+
+        Nothing of `records` may live on in the result that is a view of their bytes (`msgspec.Raw`): the
+        bytes are overwritten by what is read next.
 
         Args:
             records: What `decoder` returned, arrays flattened.

@@ -7,7 +7,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from stillwatch.ingest.draft import NOTHING, Draft, Places, Reading, draft_of, read_each, row_of
+from stillwatch.ingest.draft import Fields, NOTHING, Places, Reading, fields_of, read_each, row_of
 from stillwatch.ingest.formats.client import JA4_HEADERS, address
 from stillwatch.ingest.formats.contract import line_decoder
 
@@ -55,12 +55,12 @@ class Envoy:
         found = sum(sign in record for sign in _SIGNS) + any(name.startswith("gen_ai.") for name in record)
         return min(found / 5, 1.0) if "messages" not in record and "request" not in record else 0.0
 
-    def draft(
+    def read(
         self, records: Sequence[dict[str, Any]], places: Places, account_fields: tuple[str, ...]
-    ) -> Draft:
+    ) -> Fields:
         """See `LineFormat`."""
         readings, refused = read_each(records, partial(_read, account_fields=account_fields), NOTHING)
-        return draft_of(readings, places, refused)
+        return fields_of(readings, places, refused)
 
 
 def _read(record: dict[str, Any], account_fields: tuple[str, ...]) -> Reading:

@@ -8,11 +8,10 @@ great amounts.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from stillwatch.ingest.conversation import (
     NO_TEXT,
@@ -27,18 +26,16 @@ from stillwatch.ingest.conversation import (
     type_messages,
 )
 from stillwatch.ingest.draft import (
+    READ_ERRORS,
     Amount,
     Count,
-    Draft,
+    Fields,
     Places,
     Small,
-    column,
     media_extra,
-    moments_column,
     read_each,
-    reasoning_column,
-    text_batch,
 )
+from stillwatch.ingest.formats.canonical import is_identifier
 from stillwatch.ingest.formats.client import CLIENT_HEADERS, stainless
 from stillwatch.ingest.formats.contract import line_decoder
 from stillwatch.ingest.moments import Moment  # noqa: TC001 - msgspec reads the annotations
@@ -173,6 +170,7 @@ class Payload(msgspec.Struct, gc=False):
     messages: type_messages = None
     response: Response | str | list[msgspec.Raw] | None = None
     error_information: ErrorInformation | None = None
+    request_tags: msgspec.Raw = msgspec.Raw(b"")
 
 
 _NO_METADATA, _NO_PARAMETERS, _NO_RESPONSE, _NO_USAGE = Metadata(), Parameters(), Response(), Usage()
@@ -200,36 +198,40 @@ class LiteLLM:
         found = sum(sign in record for sign in _SIGNS)
         return min(found / 6, 1.0) if "startTime" in record else 0.0
 
-    def draft(self, records: Sequence[Payload], places: Places, account_fields: tuple[str, ...]) -> Draft:  # noqa: ARG002 - LiteLLM has fixed places for it
+    def read(self, records: Sequence[Payload], places: Places, account_fields: tuple[str, ...]) -> Fields:  # noqa: ARG002 - LiteLLM has fixed places for it
         """See `LineFormat`."""
         metas = [record.metadata or _NO_METADATA for record in records]
         params = [record.model_parameters or _NO_PARAMETERS for record in records]
         conversations, refused = read_each(records, _conversation, NO_TEXT)
         kits, refused_kits = read_each(params, _tools, NO_TOOLS)
         columns = _identity(records, metas) | _request(records, params) | _outcome(records, metas)
-        columns["tool_names"] = column("tool_names", [kit.names for kit in kits])
-        columns["turn"] = column("turn", [conversation.turn for conversation in conversations])
-        columns["extra"] = column("extra", media_extra(conversations))
-        return Draft(
+        columns["tool_names"] = [kit.names for kit in kits]
+        columns["turn"] = [conversation.turn for conversation in conversations]
+        columns["extra"] = media_extra(conversations)
+        columns["system"] = [conversation.system for conversation in conversations]
+        columns["history"] = [conversation.history for conversation in conversations]
+        columns["prompt"] = [conversation.prompt for conversation in conversations]
+        columns["tools"] = [kit.definitions for kit in kits]
+        columns["reasoning"] = _reasoning(records, conversations)
+        return Fields(
             places=places,
             columns=columns,
-            text=text_batch(conversations, [kit.definitions for kit in kits]),
-            reasoning=reasoning_column(conversations, _answer_reasoning(records)),
             refused=refused_kits | refused,
-            skipped=frozenset(_without_account(records, columns["account_id"])),
+            skipped=_without_account(records, columns["account_id"]),
         )
 
 
-def _identity(records: Sequence[Payload], metas: Sequence[Metadata]) -> dict[str, pa.Array]:
-    accounts = [
-        m.user_api_key_user_id or m.user_api_key_team_id or m.user_api_key_hash or None for m in metas
-    ]
+def _identity(records: Sequence[Payload], metas: Sequence[Metadata]) -> dict[str, list[Any]]:
     pairs = list(zip(records, metas, strict=True))
-    values: dict[str, list[Any]] = {
+    return {
         "exchange_id": [_exchange_id(record) for record in records],
-        "account_id": accounts,
+        "ts": [record.startTime for record in records],
+        "account_id": [
+            m.user_api_key_user_id or m.user_api_key_team_id or m.user_api_key_hash or None for m in metas
+        ],
         "org_id": [m.user_api_key_org_id or m.user_api_key_team_id or None for m in metas],
         "key_id": [m.user_api_key_hash or None for m in metas],
+        "channel": [_channel(bytes(record.request_tags)) for record in records],
         "conversation_id": [record.session_id or None for record in records],
         "end_user_id": [r.end_user or m.user_api_key_end_user_id or None for r, m in pairs],
         "ip": [r.requester_ip_address or m.requester_ip_address or None for r, m in pairs],
@@ -237,15 +239,14 @@ def _identity(records: Sequence[Payload], metas: Sequence[Metadata]) -> dict[str
         "client_fingerprint": [_client(m.requester_custom_headers) for m in metas],
         "endpoint": [m.user_api_key_request_route or r.call_type for r, m in pairs],
     }
-    columns = {name: column(name, items) for name, items in values.items()}
-    return columns | {"ts": moments_column([record.startTime for record in records])}
 
 
-def _request(records: Sequence[Payload], params: Sequence[Parameters]) -> dict[str, pa.Array]:
-    limits = [p.max_tokens or p.max_completion_tokens or p.max_output_tokens for p in params]
-    values: dict[str, list[Any]] = {
+def _request(records: Sequence[Payload], params: Sequence[Parameters]) -> dict[str, list[Any]]:
+    seconds = [record.response_time for record in records]
+    costs = [record.response_cost for record in records]
+    return {
         "model": [record.model_group or record.model for record in records],
-        "max_tokens": limits,
+        "max_tokens": [p.max_tokens or p.max_completion_tokens or p.max_output_tokens for p in params],
         "temperature": [p.temperature for p in params],
         "top_p": [p.top_p for p in params],
         "n": [p.n for p in params],
@@ -253,28 +254,38 @@ def _request(records: Sequence[Payload], params: Sequence[Parameters]) -> dict[s
         "stream": [p.stream if r.stream is None else r.stream for r, p in zip(records, params, strict=True)],
         "input_tokens": [record.prompt_tokens for record in records],
         "output_tokens": [record.completion_tokens for record in records],
-        "latency_ms": [record.response_time for record in records],
-        "cost": [record.response_cost for record in records],
+        "latency_ms": [None if time is None else time * 1e3 for time in seconds],
+        "cost": costs,
+        "currency": [None if cost is None else "USD" for cost in costs],
     }
-    columns = {name: column(name, items) for name, items in values.items()}
-    columns["latency_ms"] = pc.multiply(columns["latency_ms"], 1e3)
-    columns["currency"] = pc.if_else(columns["cost"].is_valid(), "USD", pa.scalar(None, pa.string()))
-    return columns
 
 
-def _outcome(records: Sequence[Payload], metas: Sequence[Metadata]) -> dict[str, pa.Array]:
+def _outcome(records: Sequence[Payload], metas: Sequence[Metadata]) -> dict[str, list[Any]]:
     answers = [r.response if type(r.response) is Response else _NO_RESPONSE for r in records]
     firsts = [(answer.choices or _NO_CHOICES)[0] for answer in answers]
     finishes = [a.stop_reason or f.finish_reason for a, f in zip(answers, firsts, strict=True)]
     usages = [m.usage_object or _NO_USAGE for m in metas]
-    values: dict[str, list[Any]] = {
+    return {
         "finish_reason": finishes,
         "refusal_category": [_refusal(*each) for each in zip(finishes, answers, firsts, strict=True)],
         "status": [200 if record.status == "success" else _status(record) for record in records],
         "reasoning_tokens": [_reasoning_tokens(usage) for usage in usages],
         "cached_tokens": [_cached_tokens(usage) for usage in usages],
     }
-    return {name: column(name, items) for name, items in values.items()}
+
+
+@lru_cache(maxsize=1024)
+def _channel(tags: bytes) -> str | None:
+    """Return the first `channel:<name>` among the tags of a request; tags are free text, so only a short name."""
+    if b"channel:" not in tags:
+        return None
+    try:
+        given = msgspec.json.decode(tags)
+    except READ_ERRORS:
+        return None
+    words = [tag for tag in given if isinstance(tag, str)] if isinstance(given, list) else []
+    names = [word.removeprefix("channel:") for word in words if word.startswith("channel:")]
+    return next(filter(is_identifier, names), None)
 
 
 def _exchange_id(record: Payload) -> str | None:
@@ -307,17 +318,21 @@ def _tools(parameters: Parameters) -> Tools:
     return tools(bytes(parameters.tools) or bytes(parameters.functions))
 
 
-def _answer_reasoning(records: Sequence[Payload]) -> list[tuple[str, ...]]:
+def _reasoning(
+    records: Sequence[Payload], conversations: Sequence[Conversation]
+) -> list[tuple[str, ...] | None]:
+    """Return ids of reasoning blocks in requests and answers."""
     answers = [r.response.choices or () if type(r.response) is Response else () for r in records]
-    if not any(c.message is not None and c.message.thinking_blocks for choices in answers for c in choices):
-        return [()] * len(records)
-    return [_signatures(choices) for choices in answers]
+    sent = [conversation.reasoning for conversation in conversations]
+    return [(*asked, *_signatures(answer)) or None for asked, answer in zip(sent, answers, strict=True)]
 
 
 def _signatures(choices: Sequence[Choice]) -> tuple[str, ...]:
-    messages = [choice.message for choice in choices if choice.message is not None]
-    blocks = [block for message in messages for block in message.thinking_blocks or ()]
-    return tuple(block.signature for block in blocks if block.signature)
+    found: list[Thought] = []
+    for choice in choices:
+        if choice.message is not None and choice.message.thinking_blocks is not None:
+            found += choice.message.thinking_blocks
+    return tuple([block.signature for block in found if block.signature]) if found else ()
 
 
 def _refusal(finish: str | None, answer: Response, first: Choice) -> str | None:
@@ -346,16 +361,12 @@ def _cached_tokens(usage: Usage) -> int | None:
     return details.cached_tokens if details else usage.cache_read_input_tokens
 
 
-def _without_account(records: Sequence[Payload], accounts: pa.Array) -> list[int]:
+def _without_account(records: Sequence[Payload], accounts: Sequence[str | None]) -> frozenset[int]:
     """Return failed requests of nobody: what the proxy turned away before it knew who asked."""
-    if not accounts.null_count:
-        return []
-    missing = accounts.is_null().to_pylist()
-    return [
-        i
-        for i, (lacks, record) in enumerate(zip(missing, records, strict=True))
-        if lacks and record.status == "failure"
-    ]
+    if None not in accounts:
+        return frozenset()
+    pairs = enumerate(zip(records, accounts, strict=True))
+    return frozenset(i for i, (record, account) in pairs if account is None and record.status == "failure")
 
 
 __all__ = ["LiteLLM", "Payload"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from stillwatch.ingest.conversation import converse, tools, type_messages
-from stillwatch.ingest.draft import NOTHING, Count, Draft, Places, Reading, draft_of, read_each, row_of
+from stillwatch.ingest.draft import Count, Fields, NOTHING, Places, Reading, fields_of, read_each, row_of
 from stillwatch.ingest.formats.contract import line_decoder
 from stillwatch.ingest.formats.pairs import (
     RESPONSE,
@@ -154,10 +154,10 @@ class OpenAI:
             return 1.0 if asks else 0.6
         return 0.6 if asks and "anthropic_version" not in request else 0.0
 
-    def draft(self, records: Sequence[Envelope], places: Places, account_fields: tuple[str, ...]) -> Draft:
+    def read(self, records: Sequence[Envelope], places: Places, account_fields: tuple[str, ...]) -> Fields:
         """See `LineFormat`."""
         readings, refused = read_each(records, partial(_read, account_fields=account_fields), NOTHING)
-        return draft_of(readings, places, refused)
+        return fields_of(readings, places, refused)
 
 
 def _read(envelope: Envelope, account_fields: tuple[str, ...]) -> Reading:

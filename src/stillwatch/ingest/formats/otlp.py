@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from stillwatch.ingest.draft import NOTHING, Draft, Places, Reading, draft_of, read_each
+from stillwatch.ingest.draft import Fields, NOTHING, Places, Reading, fields_of, read_each
 from stillwatch.ingest.formats.attributes import Call, read_call
 from stillwatch.ingest.formats.contract import line_decoder
 
@@ -167,7 +167,7 @@ class Otlp:
         """See `LineFormat`."""
         return 1.0 if "resourceSpans" in record or "resourceLogs" in record else 0.0
 
-    def draft(self, records: Sequence[Export], places: Places, account_fields: tuple[str, ...]) -> Draft:
+    def read(self, records: Sequence[Export], places: Places, account_fields: tuple[str, ...]) -> Fields:
         """See `LineFormat`."""
         signals: list[Signal] = []
         rows: list[tuple[int, int]] = []
@@ -181,7 +181,7 @@ class Otlp:
         readings, refused = read_each(signals, read, blank)
         indexes = np.array([index for index, _ in rows], np.int64)
         items = np.array([item for _, item in rows], np.int64)
-        return draft_of(readings, Places(places.lines[indexes], items), refused)
+        return fields_of(readings, Places(places.lines[indexes], items), refused)
 
 
 def _signals(export: Export) -> list[Signal]:

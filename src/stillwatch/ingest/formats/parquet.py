@@ -71,7 +71,7 @@ class Parquet:
             places=Places(np.arange(first, first + rows, dtype=np.int64), np.zeros(rows, np.int64)),
             columns=columns,
             text=text_batch(conversations, [kit.definitions for kit in kits]),
-            reasoning=reasoning_column(conversations, [()] * rows),
+            reasoning=reasoning_column([conversation.reasoning for conversation in conversations]),
             refused=refused_kits | refused,
         )
 
