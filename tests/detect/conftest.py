@@ -8,6 +8,7 @@ import pytest
 
 from stillwatch.detect.behaviour import Behaviour
 from stillwatch.detect.book import CODED, Book
+from stillwatch.detect.membership import Membership
 from stillwatch.detect.strands import Strands
 
 
@@ -72,7 +73,21 @@ def behaviour_of(account, **columns):
     return Behaviour(account=account, source_ref=refs, **given)
 
 
+def membership_of(strands):
+    """Members with these strands, all of them equally sure."""
+    size = strands.account.size
+    return Membership(
+        strands=strands,
+        log_e=np.full(size, 9.0),
+        group_log_e=20.0,
+        background=0.001,
+        dispersion=50.0,
+        held_out=10 * size,
+        sent=60 * size,
+    )
+
+
 @pytest.fixture(scope="session")
 def made():
     """Give the tests what stands in this file, which they cannot import."""
-    return SimpleNamespace(book=book_of, strands=strands_of, behaviour=behaviour_of)
+    return SimpleNamespace(book=book_of, strands=strands_of, behaviour=behaviour_of, membership=membership_of)

@@ -60,6 +60,7 @@ def test_missing_values_are_marked_and_equal_values_have_one_code():
     assert got.item.tolist() == [0, 0, -5, 0]
     assert got.cell.tolist() == [-1, -1, 7, -1]
     assert got.turn.tolist() == [-1, -1, 2, -1]
+    assert got.elicitation.tolist() == [-1, -1, 3, -1]
     assert got.tools.tolist() == [0, 0, 1, 0]
     assert [code >= 0 for code in got.sampling.tolist()] == [True, True, False, True]
     assert got.sampling[1] == got.sampling[3] != got.sampling[0]
@@ -85,7 +86,7 @@ def test_no_rows_are_no_trouble():
     assert got.models == ()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(-1, 3)), max_size=40))
 def test_the_mode_is_the_most_frequent_known_code_and_the_smallest_of_several(sent):
     account, code = (np.array([row[n] for row in sent], np.int64) for n in (0, 1))

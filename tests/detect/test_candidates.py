@@ -12,7 +12,7 @@ from stillwatch.detect.ledger import Keys
 from stillwatch.detect.pairs import Incidence
 from stillwatch.model.views import KeyKind
 
-checked = settings(deadline=None, max_examples=60)
+checked = settings(deadline=None, max_examples=30)
 COUNTS = st.integers(1, 40).flatmap(lambda size: st.tuples(st.integers(0, size), st.just(size)))
 
 

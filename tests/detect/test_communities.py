@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stillwatch.detect.communities import bipartite_communities, communities, core
 from stillwatch.detect.pairs import Incidence, Pairs
 
-checked = settings(deadline=None, max_examples=40)
+checked = settings(deadline=None, max_examples=30)
 
 
 def pairs_of(edges):

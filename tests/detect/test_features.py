@@ -65,14 +65,14 @@ def test_birth_burst_is_the_densest_two_days(created, expected):
     assert features.birth_burst(np.array(created)) == close(expected)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.floats(0, 30), min_size=1, max_size=25))
 def test_birth_burst_is_the_largest_window_at_any_start(created):
     expected = max(sum(start <= day <= start + 2 for day in created) for start in created) / len(created)
     assert features.birth_burst(np.array(created)) == pytest.approx(expected)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), max_size=25))
 def test_repeat_share_counts_what_another_account_asked_too(made, sent):
     rows = made.behaviour([a for a, _ in sent], item=np.array([item for _, item in sent], np.int64))
@@ -143,6 +143,7 @@ def test_what_is_asked_for_is_named_most_first(made):
         "grading",
     )
     assert features.asked_for(made.behaviour([0] * 10)) == ()
+    assert features.asked_for(made.behaviour([0] * 10, elicitation=np.full(10, -1))) == ()
 
 
 def group(made, size=10, **known):
@@ -206,8 +207,9 @@ def test_all_features_of_a_group(made):
 
 
 def test_what_the_source_does_not_tell_is_not_a_number(made):
-    found = of(made, turn=np.full(60, -1))
+    found = of(made, turn=np.full(60, -1), elicitation=np.full(60, -1))
     unknown = {
+        "extraction_share",
         "repeat_share",
         "single_turn_share",
         "same_organisation",

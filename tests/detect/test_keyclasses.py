@@ -8,7 +8,7 @@ from stillwatch.detect.keyclasses import index_of, key_classes
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 ROWS = st.lists(st.sets(st.integers(0, 9), max_size=6), max_size=25)
-checked = settings(deadline=None, max_examples=60)
+checked = settings(deadline=None, max_examples=30)
 
 
 def columns(rows):

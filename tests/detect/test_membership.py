@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from stillwatch.detect.candidates import Candidate
-from stillwatch.detect.membership import Membership, confirm, distinct
+from stillwatch.detect.membership import confirm, distinct
 from stillwatch.stats.evalues import log_mixture_e
 
 NOBODY = np.empty(0, np.int64)
@@ -41,18 +41,34 @@ def null_world(rng, mean, dispersion, accounts=300):
     return rng.binomial(trials, rate), trials
 
 
-@pytest.mark.parametrize(
-    ("mean", "dispersion", "keys"),
-    [(0.001, 20.0, 1), (0.0003, 10.0, 1), (0.01, 100.0, 1), (0.002, 300.0, 20)],
-)
+NULLS = [
+    (0.001, 20.0, 1),
+    (0.0003, 10.0, 1),
+    (0.01, 100.0, 1),
+    (0.002, 300.0, 20),
+    (0.03, 20.0, 1),
+    pytest.param(0.1, 3.0, 1, id="a popular key that some use much and most hardly"),
+]
+
+
+@pytest.mark.parametrize(("mean", "dispersion", "keys"), NULLS)
 def test_nobody_is_named_under_the_null_more_often_than_the_level_says(made, mean, dispersion, keys):
     rng = np.random.default_rng(11)
-    worlds, level = 80, 0.05
+    worlds, level = 40, 0.05
     drawn = [null_world(rng, mean, dispersion) for _ in range(worlds)]
     named = [
         confirmed(made, *world, level, keys=keys, seed=n).log_e.size > 0 for n, world in enumerate(drawn)
     ]
     assert sum(named) <= binom.ppf(0.9999, worlds, level)
+
+
+@pytest.mark.parametrize(("mean", "dispersion", "keys"), NULLS)
+def test_sharing_is_not_proven_under_the_null(made, mean, dispersion, keys):
+    """The accounts are those that carried the keys in the discovery slice; P(e >= 20) <= 1 / 20 (Markov)."""
+    rng = np.random.default_rng(13)
+    drawn = [null_world(rng, mean, dispersion) for _ in range(40)]
+    log_e = [confirmed(made, *world, 0.05, keys=keys, seed=n).group_log_e for n, world in enumerate(drawn)]
+    assert sum(np.array(log_e) >= np.log(20)) <= binom.ppf(0.9999, 40, 1 / 20)
 
 
 @pytest.mark.parametrize("mean", [0.0, 0.001, 0.01])
@@ -69,7 +85,7 @@ def test_accounts_drawn_from_the_fitted_null_have_a_mean_e_of_at_most_one(made, 
     assert (e >= 300 / 0.05).sum() <= binom.ppf(0.9999, e.size, 0.05 / 300)
 
 
-@pytest.mark.parametrize("members", [1, 8, 60])
+@pytest.mark.parametrize("members", [4, 8, 60])
 def test_planted_members_are_all_found_and_nobody_else_is(made, members):
     rng = np.random.default_rng(members)
     hits, trials = null_world(rng, 0.002, 50.0)
@@ -129,9 +145,8 @@ def test_hits_on_the_discovery_slice_alone_prove_no_sharing(made):
 
 
 def group_of(made, accounts):
-    """Members, as far as `distinct` looks."""
-    strands = made.strands(accounts, np.ones((len(accounts), 3)))
-    return Membership(strands, np.zeros(len(accounts)), 0.0, 0.1, 10.0, 1)
+    """Members with nothing but their numbers."""
+    return made.membership(made.strands(accounts, np.ones((len(accounts), 3))))
 
 
 def test_of_groups_that_repeat_each_other_the_largest_is_kept(made):

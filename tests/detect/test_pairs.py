@@ -12,7 +12,7 @@ from scipy.stats import poisson
 from stillwatch.detect.pairs import Incidence, bottom, bounded, pair_count, shared_pairs, validated
 
 EDGES = st.sets(st.tuples(st.integers(0, 7), st.integers(0, 11)), max_size=70)
-checked = settings(deadline=None, max_examples=60)
+checked = settings(deadline=None, max_examples=30)
 
 
 def incidence(edges, keys=8, accounts=12):

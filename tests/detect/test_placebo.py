@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stillwatch.detect.placebo import SIZES, Null, Placebos, draw_pool, half_size
 from stillwatch.detect.profiles import MATCHES, STATISTICS, Profiles
 
-checked = settings(deadline=None, max_examples=40)
+checked = settings(deadline=None, max_examples=30)
 
 
 def placebos(volume, number=50, seed=1):

@@ -20,7 +20,7 @@ from stillwatch.detect.profiles import (
 )
 
 DAY = 86_400.0
-checked = settings(deadline=None, max_examples=60)
+checked = settings(deadline=None, max_examples=30)
 
 
 @checked

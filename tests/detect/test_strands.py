@@ -30,7 +30,7 @@ def table_of(rows, fingerprint):
     return pa.table({name: pa.array(column, pa.int64()) for name, column in columns.items()})
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(counted(), st.permutations(range(6)))
 def test_strands_are_sums_over_the_days_of_an_account(rows, order):
     fingerprint = np.array(order, np.int64) * 1000 - 2500

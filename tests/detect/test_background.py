@@ -1,0 +1,54 @@
+"""The background is that of the outsiders, whether or not members stand beside them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillwatch.detect.background import Carriage, fit_background
+
+checked = settings(deadline=None, max_examples=30)
+
+
+def carriage(hits, trials):
+    volumes = np.unique(trials, return_counts=True)
+    return Carriage.of(hits[hits > 0], trials[hits > 0], volumes)
+
+
+def drawn(rng, mean, dispersion, accounts):
+    trials = rng.integers(20, 100, accounts)
+    return rng.binomial(trials, rng.beta(mean * dispersion, (1 - mean) * dispersion, accounts)), trials
+
+
+@checked
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), min_size=1, max_size=30))
+def test_carriers_and_silent_accounts_are_all_accounts(rows):
+    hits, trials = (np.array([row[n] for row in rows]) for n in (0, 1))
+    hits = np.minimum(hits, trials)
+    found = carriage(hits, trials)
+    assert (found.hits <= found.trials).all()
+    assert found.units.sum() == len(rows)
+    assert (found.units * found.hits).sum() == hits.sum()
+    assert (found.units * found.trials).sum() == trials.sum()
+    assert found.units[found.hits == 0].sum() == (hits == 0).sum()
+
+
+@pytest.mark.parametrize(("mean", "dispersion"), [(0.002, 50.0), (0.01, 20.0), (0.1, 3.0), (0.3, 10.0)])
+def test_without_members_the_background_is_that_of_all(mean, dispersion):
+    found = fit_background(carriage(*drawn(np.random.default_rng(1), mean, dispersion, 3000)), 10.0)
+    assert found.mean == pytest.approx(mean, rel=0.25)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.3])
+def test_members_do_not_widen_the_background(share):
+    rng = np.random.default_rng(2)
+    hits, trials = drawn(rng, 0.003, 50.0, 2000)
+    members = rng.permutation(2000)[: int(share * 2000)]
+    hits[members] = rng.binomial(trials[members], 0.6)
+    found = fit_background(carriage(hits, trials), 10.0)
+    assert found.mean == pytest.approx(0.003, rel=0.5)
+
+
+def test_a_log_in_which_everybody_carries_the_keys_has_them_as_background():
+    found = fit_background(carriage(np.full(80, 20), np.full(80, 20)), 10.0)
+    assert found.mean > 0.9

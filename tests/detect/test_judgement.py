@@ -1,0 +1,66 @@
+"""Groups of customers and strangers are divided before they are judged; repeats are left out."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from stillwatch.detect.judgement import Confirmed, declared_parts, merged
+from stillwatch.model.findings import Verdict
+
+
+def group(made, size):
+    return Confirmed(np.arange(3), made.membership(made.strands(range(size), np.full((size, 3), 4))))
+
+
+def parts(made, org):
+    org = np.array(org)
+    found = declared_parts(group(made, org.size), made.book(np.full((org.size, 3), 9), org_id=org), 8)
+    return [part.membership.strands.account.tolist() for part in found]
+
+
+def test_an_organisation_and_those_who_copy_it_are_two_groups(made):
+    assert parts(made, [5] * 30 + [-1] * 40) == [list(range(30)), list(range(30, 70))]
+
+
+@pytest.mark.parametrize(
+    "org",
+    [
+        pytest.param([-1] * 40, id="nobody is declared"),
+        pytest.param([5] * 40, id="all are of one organisation"),
+        pytest.param([5] * 40 + [-1] * 7, id="too few strangers"),
+        pytest.param([5, 5, 5] + [-1] * 40, id="too few of the organisation"),
+        pytest.param([5] * 10 + [6] * 10 + [7] * 10 + [-1] * 10, id="many organisations run one benchmark"),
+    ],
+)
+def test_other_groups_are_left_whole(made, org):
+    assert parts(made, org) == [list(range(len(org)))]
+
+
+def test_parts_keep_their_own_numbers(made):
+    book = made.book(np.full((70, 3), 9), org_id=np.array([5] * 30 + [-1] * 40))
+    firm, strangers = declared_parts(group(made, 70), book, 8)
+    for part, size in ((firm, 30), (strangers, 40)):
+        assert part.membership.log_e.shape == (size,)
+        assert part.membership.strands.hits.sum() == 12 * size
+        assert part.membership.strands.days.shape == (size, 3)
+        assert part.membership.sent == 60 * size
+
+
+def judged(made, accounts, verdict):
+    strands = made.strands(accounts, np.ones((len(accounts), 3)))
+    return SimpleNamespace(membership=made.membership(strands), verdict=verdict)
+
+
+def test_part_of_a_larger_group_of_the_same_verdict_is_not_told_twice(made):
+    one = judged(made, list(range(50)), Verdict.APPLICATION)
+    part = judged(made, list(range(10)), Verdict.APPLICATION)
+    inside = judged(made, list(range(12)), Verdict.CAMPAIGN)
+    apart = judged(made, list(range(45, 75)), Verdict.APPLICATION)
+    assert merged([part, one, apart, inside]) == [inside, one, apart]
+
+
+def test_campaigns_stand_first_then_what_is_undecided(made):
+    kinds = [Verdict.CLASS, Verdict.UNDECIDED, Verdict.CAMPAIGN, Verdict.BENCHMARK]
+    groups = [judged(made, list(range(100 * n, 100 * n + 10 + n)), kind) for n, kind in enumerate(kinds)]
+    assert [one.verdict for one in merged(groups)] == [kinds[2], kinds[1], kinds[3], kinds[0]]
