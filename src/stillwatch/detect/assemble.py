@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from stillwatch.detect import sentences
-from stillwatch.detect.behaviour import Behaviour
-from stillwatch.detect.book import Book
-from stillwatch.detect.evidence import Evidence
 from stillwatch.detect.features import asked_for
-from stillwatch.detect.membership import Membership
-from stillwatch.detect.pairs import Pairs
 from stillwatch.model.findings import (
     ErrorRate,
     Group,
@@ -27,6 +22,15 @@ from stillwatch.model.findings import (
     Timeline,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stillwatch.detect.behaviour import Behaviour
+    from stillwatch.detect.book import Book
+    from stillwatch.detect.evidence import Evidence
+    from stillwatch.detect.membership import Membership
+    from stillwatch.detect.pairs import Pairs
 
 Ints = npt.NDArray[np.int64]
 
@@ -167,7 +171,8 @@ def links_of(accounts: Ints, pairs: Pairs) -> list[Link]:
     place = np.empty(int(accounts.max()) + 1, np.int64)
     place[accounts] = np.arange(accounts.size)
     return [
-        Link(int(place[pairs.a[at]]), int(place[pairs.b[at]]), int(pairs.shared[at])) for at in strongest.tolist()
+        Link(int(place[pairs.a[at]]), int(place[pairs.b[at]]), int(pairs.shared[at]))
+        for at in strongest.tolist()
     ]
 
 

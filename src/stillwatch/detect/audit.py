@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
 from stillwatch.detect.evidence import combine
-from stillwatch.detect.placebo import Placebos
 from stillwatch.detect.profiles import STATISTICS, statistics_of
 from stillwatch.model.findings import NullAudit
 from stillwatch.stats.nullaudit import empirical_null, within
+
+if TYPE_CHECKING:
+    from stillwatch.detect.placebo import Placebos
 
 Floats = npt.NDArray[np.float64]
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
-import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.detect.strands import carrying
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -83,7 +86,9 @@ class Behaviour:
             column = getattr(self, field.name)
             if field.name == "source_ref":
                 at = np.arange(self.group.size)[chosen]
-                column = column.slice(at[0], at.size) if isinstance(chosen, slice) and at.size else column.take(at)
+                column = (
+                    column.slice(at[0], at.size) if isinstance(chosen, slice) and at.size else column.take(at)
+                )
             elif field.name != "models":
                 column = column[chosen]
             columns[field.name] = column
@@ -114,7 +119,13 @@ def read_behaviour(rows: pa.Table, fingerprint: Ints) -> Behaviour:
         fingerprint: Account fingerprints in book order.
     """
     order = pc.sort_indices(
-        rows, sort_keys=[("group", "ascending"), ("account_fp", "ascending"), ("ts", "ascending"), ("source_ref", "ascending")]
+        rows,
+        sort_keys=[
+            ("group", "ascending"),
+            ("account_fp", "ascending"),
+            ("ts", "ascending"),
+            ("source_ref", "ascending"),
+        ],
     )
     rows = rows.take(order)
     ascending = np.argsort(fingerprint)
@@ -157,4 +168,3 @@ def mode_of(account: Ints, code: Ints) -> tuple[Ints, Ints]:
         order = np.lexsort((-pair, count))
         best[pair[order] // width] = pair[order] % width
     return accounts, best
-

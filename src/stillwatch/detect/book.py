@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 from stillwatch.detect.ledger import sampling_order
 from stillwatch.detect.tables import CONFIRM_A, CONFIRM_B, DISCOVERY
 from stillwatch.model.views import KIND_BITS, KeyKind
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -8,6 +8,7 @@ are looked at.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +16,12 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.stats import binom
 
-from stillwatch.detect.ledger import Keys
-from stillwatch.detect.pairs import Incidence
 from stillwatch.model.views import KIND_MASK, KeyKind
 from stillwatch.stats.fdr import benjamini_hochberg
+
+if TYPE_CHECKING:
+    from stillwatch.detect.ledger import Keys
+    from stillwatch.detect.pairs import Incidence
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -71,7 +74,9 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints]) -> list
     share = np.minimum(0.6, np.maximum(0.3, 5 * base[group]))
     marks = _marks(held, np.diff(incidence.bounds)[key], base[group], share) & carried(keys)[key]
     return [
-        Candidate(key[marks & (group == number)], members, int(keys.uses[key[marks & (group == number)]].sum()))
+        Candidate(
+            key[marks & (group == number)], members, int(keys.uses[key[marks & (group == number)]].sum())
+        )
         for number, members in enumerate(groups)
         if (marks & (group == number)).any()
     ]
@@ -131,14 +136,18 @@ def _held_together(chosen: Ints, key: Ints, account: Ints) -> Ints:
         if np.median(variety) < 2:
             break
         number = np.searchsorted(chosen, key[rows])
-        several = np.bincount(number, variety[place] >= 2, chosen.size) / np.bincount(number, minlength=chosen.size)
+        several = np.bincount(number, variety[place] >= 2, chosen.size) / np.bincount(
+            number, minlength=chosen.size
+        )
         if (several >= _LEAST_TOGETHER).all():
             break
         chosen = chosen[several >= _LEAST_TOGETHER]
     return chosen
 
 
-def of_keys(keys: Keys, incidence: Incidence, least_accounts: int, taken: Ints, least_overlap: float = 0.5) -> list[Candidate]:
+def of_keys(
+    keys: Keys, incidence: Incidence, least_accounts: int, taken: Ints, least_overlap: float = 0.5
+) -> list[Candidate]:
     """Cluster the keys that many accounts use again and again, by the accounts that use them.
 
     Two keys are linked when their bottom-B samples overlap by `least_overlap` (Jaccard, estimated on bottom-k

@@ -7,12 +7,14 @@ Nesterov 2011, arXiv 1104.3083). Leiden: Traag, Waltman, van Eck 2019, doi 10.10
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 import igraph
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.detect.pairs import Incidence, Pairs
+if TYPE_CHECKING:
+    from stillwatch.detect.pairs import Incidence, Pairs
 
 Ints = npt.NDArray[np.int64]
 
@@ -74,7 +76,12 @@ def core(incidence: Incidence, least: int, most_edges: int) -> tuple[Ints, Ints]
 
 
 def bipartite_communities(
-    incidence: Incidence, resolution: float, least: int, seed: int, least_edges: int = 3, most_edges: int = 3_000_000
+    incidence: Incidence,
+    resolution: float,
+    least: int,
+    seed: int,
+    least_edges: int = 3,
+    most_edges: int = 3_000_000,
 ) -> list[Ints]:
     """Return communities of accounts in the graph of accounts and keys, largest first, members ascending.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
@@ -13,13 +14,15 @@ import pyarrow as pa
 from stillwatch.detect import candidates, ledger, pairs
 from stillwatch.detect.book import Book, identity_incidence
 from stillwatch.detect.communities import bipartite_communities, communities
-from stillwatch.detect.config import DetectConfig
 from stillwatch.detect.keyclasses import key_classes
 from stillwatch.detect.ledger import Keys
-from stillwatch.detect.pairs import Incidence, Pairs
 from stillwatch.detect.rarekeys import sampled, screen_fraction, shared_keys
-from stillwatch.detect.tables import Span
 from stillwatch.model.views import KIND_MASK, KeyKind
+
+if TYPE_CHECKING:
+    from stillwatch.detect.config import DetectConfig
+    from stillwatch.detect.pairs import Incidence, Pairs
+    from stillwatch.detect.tables import Span
 
 Ints = npt.NDArray[np.int64]
 
@@ -75,7 +78,9 @@ def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) 
         config: Settings.
     """
     classes = find_classes(exchanges, span, config)
-    columns = ledger.all_uses(exchanges, classes.table() if classes.member.size else None, ledger.EXCHANGE_KEYS)
+    columns = ledger.all_uses(
+        exchanges, classes.table() if classes.member.size else None, ledger.EXCHANGE_KEYS
+    )
     keys, sample = ledger.read_ledger(columns, config.least_key_accounts, config.bottom_b)
     keys, incidence = _with_identity(keys, sample, book, config)
     incidence = pairs.bounded(incidence, config.bottom_b, config.most_pairs)

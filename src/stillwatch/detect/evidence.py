@@ -9,15 +9,18 @@ because their dependence is unknown, and the two halves are multiplied, because 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from stillwatch.detect.placebo import Null, Placebos, half_size
 from stillwatch.detect.profiles import COVARIANCE, STATISTICS, Profiles, statistics_of
-from stillwatch.model.views import View
 from stillwatch.stats.conformal import conformal_p
 from stillwatch.stats.evalues import conformal_log_e, log_mean_e
+
+if TYPE_CHECKING:
+    from stillwatch.model.views import View
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -26,7 +29,8 @@ _POWER = 4
 _NAMES = tuple(STATISTICS)
 _TWO_SIDED = np.array([name == COVARIANCE for name in _NAMES])
 _VIEWS = {
-    view: np.array([found is view for found in STATISTICS.values()]) for view in dict.fromkeys(STATISTICS.values())
+    view: np.array([found is view for found in STATISTICS.values()])
+    for view in dict.fromkeys(STATISTICS.values())
 }
 
 

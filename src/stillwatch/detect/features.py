@@ -7,16 +7,19 @@ hypothesis. All features but the reference values are within the group; none loo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from stillwatch.detect.behaviour import Behaviour, mode_of
 from stillwatch.detect.book import MISSING, Book
-from stillwatch.detect.evidence import Evidence
 from stillwatch.detect.profiles import COVARIANCE
-from stillwatch.detect.strands import Strands
 from stillwatch.model.views import Elicitation
+
+if TYPE_CHECKING:
+    from stillwatch.detect.evidence import Evidence
+    from stillwatch.detect.strands import Strands
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -57,7 +60,12 @@ def reference_of(pool: Behaviour, book: Book) -> Reference:
 
 
 def features_of(
-    strands: Strands, rows: Behaviour, book: Book, evidence: Evidence, reference: Reference, text_kinds: frozenset[int]
+    strands: Strands,
+    rows: Behaviour,
+    book: Book,
+    evidence: Evidence,
+    reference: Reference,
+    text_kinds: frozenset[int],
 ) -> dict[str, float]:
     """Compute all features of a group.
 
@@ -210,4 +218,3 @@ def asked_for(rows: Behaviour, least: float = 0.2) -> tuple[str, ...]:
     shares = {bit.name or "": share((bits & int(bit)) != 0) for bit in Elicitation}
     named = sorted(((value, name) for name, value in shares.items() if value >= least), reverse=True)
     return tuple(name.lower() for _, name in named)
-

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
@@ -13,18 +13,22 @@ import pyarrow as pa
 
 from stillwatch.detect import behaviour, evidence, features, membership, strands, verdict
 from stillwatch.detect.assemble import Judged
-from stillwatch.detect.behaviour import Behaviour
-from stillwatch.detect.book import Book
 from stillwatch.detect.candidates import Candidate, refined
-from stillwatch.detect.config import DetectConfig
-from stillwatch.detect.discovery import Discovered
-from stillwatch.detect.membership import Membership
 from stillwatch.detect.placebo import Placebos, draw_pool
 from stillwatch.detect.profiles import Frame, make_profiles, newest_model
 from stillwatch.detect.tables import Span, confirmation_blocks
 from stillwatch.model.findings import Verdict
 from stillwatch.model.views import KIND_MASK, View
 from stillwatch.stats.fdr import e_bh
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stillwatch.detect.behaviour import Behaviour
+    from stillwatch.detect.book import Book
+    from stillwatch.detect.config import DetectConfig
+    from stillwatch.detect.discovery import Discovered
+    from stillwatch.detect.membership import Membership
 
 Ints = npt.NDArray[np.int64]
 
@@ -43,7 +47,9 @@ class Confirmed:
     membership: Membership
 
 
-def confirm_all(exchanges: ir.Table, discovered: Discovered, book: Book, config: DetectConfig) -> list[Confirmed]:
+def confirm_all(
+    exchanges: ir.Table, discovered: Discovered, book: Book, config: DetectConfig
+) -> list[Confirmed]:
     """Confirm the candidates on held-out exchanges, refine their keys, and leave out repeats.
 
     Args:
@@ -97,13 +103,12 @@ def _confirm(
     counts = strands.strand_counts(exchanges, marks_of(discovered, [one.keys for one in found])).to_pyarrow()
     carriers = strands.split_strands(counts, book.fingerprint, len(found))
     confirmed = [
-        membership.confirm(one, mine, book, config.member_fdr) for one, mine in zip(found, carriers, strict=True)
+        membership.confirm(one, mine, book, config.member_fdr)
+        for one, mine in zip(found, carriers, strict=True)
     ]
     real = e_bh(np.array([one.group_log_e for one in confirmed]), config.fdr)
     return [
-        Confirmed(one.keys, group)
-        if sure and group.strands.account.size >= config.least_accounts
-        else None
+        Confirmed(one.keys, group) if sure and group.strands.account.size >= config.least_accounts else None
         for one, group, sure in zip(found, confirmed, real, strict=True)
     ]
 
@@ -119,7 +124,9 @@ def marks_of(discovered: Discovered, chosen: Sequence[Ints]) -> ir.Table:
     classes = np.concatenate([np.arange(keys.size) for keys in chosen]) % strands.CLASS_BITS
     raw, place = discovered.classes.members_of(discovered.keys.key[np.concatenate(list(chosen))])
     return ibis.memtable(
-        pa.table({"member": raw, "group": owner[place].astype(np.int64), "bit": np.int64(1) << classes[place]})
+        pa.table(
+            {"member": raw, "group": owner[place].astype(np.int64), "bit": np.int64(1) << classes[place]}
+        )
     )
 
 
@@ -167,7 +174,9 @@ def read_members(
     """Read the strand exchanges of at most `most` members of each group."""
     sampled = [group.membership.strands.account[-most:] for group in groups]
     owner = np.repeat(np.arange(len(groups)), [accounts.size for accounts in sampled]).astype(np.int64)
-    chosen = ibis.memtable(pa.table({"account_fp": book.fingerprint[np.concatenate(sampled)], "group": owner}))
+    chosen = ibis.memtable(
+        pa.table({"account_fp": book.fingerprint[np.concatenate(sampled)], "group": owner})
+    )
     marks = marks_of(discovered, [group.keys for group in groups])
     return behaviour.read_behaviour(
         behaviour.strand_rows(exchanges, marks, chosen).to_pyarrow(), book.fingerprint
@@ -190,7 +199,10 @@ def judge(
     """
     weighed = [_weigh(number, group, rows, pool, book, config) for number, group in enumerate(groups)]
     log_e = np.array(
-        [min(group.membership.group_log_e, found.log_e) for group, (found, _) in zip(groups, weighed, strict=True)]
+        [
+            min(group.membership.group_log_e, found.log_e)
+            for group, (found, _) in zip(groups, weighed, strict=True)
+        ]
     )
     dropped = np.full(max(len(discovered.found) - len(groups), 0), -np.inf)
     coordinated = e_bh(np.concatenate([log_e, dropped]), config.fdr)[: len(groups)]
@@ -200,11 +212,15 @@ def judge(
         kinds = frozenset((raw & KIND_MASK).tolist())
         known = features.features_of(group.membership.strands, mine, book, found, pool.reference, kinds)
         ranked = verdict.hypotheses(known)
-        second = any(value >= _SECOND_VIEW_LOG_E for view, value in found.view_log_e.items() if view is not View.TEXT)
+        second = any(
+            value >= _SECOND_VIEW_LOG_E for view, value in found.view_log_e.items() if view is not View.TEXT
+        )
         said = verdict.decide(
             ranked, coordinated=bool(coordinated[at]), second_view=second, verdict_error=config.verdict_error
         )
-        judged.append(Judged(group.keys, raw, group.membership, found, known, mine, ranked, said, float(log_e[at])))
+        judged.append(
+            Judged(group.keys, raw, group.membership, found, known, mine, ranked, said, float(log_e[at]))
+        )
     return merged(judged)
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 from stillwatch.detect.background import Carriage, fit_background
-from stillwatch.detect.book import Book
-from stillwatch.detect.candidates import Candidate
 from stillwatch.detect.strands import CLASS_BITS, Strands
 from stillwatch.detect.tables import DISCOVERY
 from stillwatch.stats.evalues import DEFAULT_ALTERNATIVES, log_mean_e, log_mixture_e
 from stillwatch.stats.fdr import e_bh
 from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial
+
+if TYPE_CHECKING:
+    from stillwatch.detect.book import Book
+    from stillwatch.detect.candidates import Candidate
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -26,6 +29,7 @@ _VARIETY_DISPERSION = 300.0
 Fits where outsiders do use keys of a pool lie between 100 and 750 (`docs/method.md`)."""
 _LEAST_STRAND = 3
 _CORE_SHARE = 0.8
+
 
 @dataclass(frozen=True)
 class Membership:
@@ -99,7 +103,10 @@ def _group_log_e(candidate: Candidate, strands: Strands, null: BetaBinomial, boo
     if candidate.seeds.size:
         chosen &= np.isin(strands.account, candidate.seeds)
     seen, sent = strands.hits[chosen, DISCOVERY], totals[chosen, DISCOVERY]
-    hits, trials = strands.hits[chosen, DISCOVERY + 1 :].sum(axis=1), totals[chosen, DISCOVERY + 1 :].sum(axis=1)
+    hits, trials = (
+        strands.hits[chosen, DISCOVERY + 1 :].sum(axis=1),
+        totals[chosen, DISCOVERY + 1 :].sum(axis=1),
+    )
     dispersion = null.dispersion + sent
     mean = (null.dispersion * null.mean + seen) / dispersion
     rates = [log_mixture_e(hits, trials, mean, dispersion, (rate,)).sum() for rate in DEFAULT_ALTERNATIVES]

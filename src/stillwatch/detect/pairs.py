@@ -87,9 +87,7 @@ class Pairs:
 
 def shared_pairs(incidence: Incidence) -> Pairs:
     """Count for every pair of accounts the keys that both used."""
-    codes = _enumerate(
-        incidence.bounds, incidence.account, incidence.accounts, pair_count(incidence)
-    )
+    codes = _enumerate(incidence.bounds, incidence.account, incidence.accounts, pair_count(incidence))
     codes.sort()
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     shared = np.diff(starts, append=codes.size)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
@@ -16,13 +15,18 @@ from stillwatch.detect.audit import audit_null
 from stillwatch.detect.behaviour import COLUMNS as BEHAVIOUR_COLUMNS
 from stillwatch.detect.behaviour import strand_rows
 from stillwatch.detect.book import Book, account_totals, make_book
-from stillwatch.detect.config import DetectConfig
 from stillwatch.detect.discovery import Discovered, discover
-from stillwatch.detect.evidence import Evidence
 from stillwatch.detect.profiles import COVARIANCE
 from stillwatch.detect.tables import DISCOVERY, Span, Tables, measure_span, slice_of
 from stillwatch.model.findings import Detection, Group, NullAudit, Skeleton
 from stillwatch.model.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from stillwatch.detect.config import DetectConfig
+    from stillwatch.detect.evidence import Evidence
 
 _READ = ("keys", "system_fp", "input_tokens", "output_tokens")
 _LEAST_ACCOUNTS = 50
@@ -145,7 +149,9 @@ def _skeletons(
     sampled = [one.membership.strands.account[-config.behaviour_accounts :] for one in judged]
     owner = np.repeat(np.arange(len(judged)), [positions.size for positions in shown])
     chosen = _sampled_marks(sampled, owner, book)
-    rows = strand_rows(exchanges, judgement.marks_of(discovered, flat), chosen, skeletons.COLUMNS).to_pyarrow()
+    rows = strand_rows(
+        exchanges, judgement.marks_of(discovered, flat), chosen, skeletons.COLUMNS
+    ).to_pyarrow()
     raw = [discovered.classes.members_of(discovered.keys.key[position])[0] for position in flat]
     described = []
     for number, accounts in enumerate(sampled):
@@ -158,4 +164,6 @@ def _sampled_marks(sampled: Sequence[np.ndarray], owner: np.ndarray, book: Book)
     """Pair the sampled accounts of each group with the marks of that group."""
     accounts = np.concatenate([sampled[number] for number in owner.tolist()])
     marks = np.repeat(np.arange(owner.size), [sampled[number].size for number in owner.tolist()])
-    return ibis.memtable(pa.table({"account_fp": book.fingerprint[accounts], "group": marks.astype(np.int64)}))
+    return ibis.memtable(
+        pa.table({"account_fp": book.fingerprint[accounts], "group": marks.astype(np.int64)})
+    )

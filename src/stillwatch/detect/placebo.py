@@ -8,12 +8,15 @@ traffic, not a model of it, says what is unusual.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.detect.book import Book
 from stillwatch.detect.profiles import Profiles, statistics_of
+
+if TYPE_CHECKING:
+    from stillwatch.detect.book import Book
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -7,16 +7,19 @@ for thousands of placebo groups.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
 from stillwatch.detect.behaviour import Behaviour, mode_of
-from stillwatch.detect.book import Book
 from stillwatch.detect.tables import DISCOVERY
 from stillwatch.model.views import View
 from stillwatch.stats.dispersion import covariance_ratios
+
+if TYPE_CHECKING:
+    from stillwatch.detect.book import Book
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

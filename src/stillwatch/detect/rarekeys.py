@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING
 
-from stillwatch.detect.tables import Span
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from stillwatch.detect.tables import Span
 
 _SAMPLE_CYCLE = 65_536
 
@@ -33,4 +36,3 @@ def shared_keys(exchanges: ir.Table) -> ir.Table:
         low=rows.account_fp.min(), high=rows.account_fp.max(), uses=rows.count()
     )
     return grouped.filter(grouped.low != grouped.high).select("key", "uses")
-

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from stillwatch.detect.evidence import Evidence, Measured
-from stillwatch.detect.membership import Membership
 from stillwatch.model.findings import Finding, Verdict
 from stillwatch.model.views import View
+
+if TYPE_CHECKING:
+    from stillwatch.detect.evidence import Evidence, Measured
+    from stillwatch.detect.membership import Membership
 
 METHOD_VERSION = 1
 _PLACEBO = "conformal e-value against placebo groups of the operator's own accounts (arXiv 2302.07294)"

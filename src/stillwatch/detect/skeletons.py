@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.detect.ledger import Keys
 from stillwatch.model.findings import Skeleton
 from stillwatch.model.views import KIND_MASK, Elicitation, KeyKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stillwatch.detect.ledger import Keys
 
 Ints = npt.NDArray[np.int64]
 
@@ -37,7 +41,8 @@ def describe(rows: pa.Table, shown: Sequence[Ints], sampled: int, first: int) ->
         first: Number of the group's first mark; the others follow it.
     """
     described = [
-        _skeleton(rows.filter(pc.equal(rows["group"], first + at)), raw, sampled) for at, raw in enumerate(shown)
+        _skeleton(rows.filter(pc.equal(rows["group"], first + at)), raw, sampled)
+        for at, raw in enumerate(shown)
     ]
     return [skeleton for skeleton in described if skeleton.exchanges]
 
@@ -54,7 +59,9 @@ def _skeleton(rows: pa.Table, raw: Ints, sampled: int) -> Skeleton:
         sampled_accounts=sampled,
         exchanges=rows.num_rows,
         asks_for=tuple(
-            (bit.name or "").lower() for bit in Elicitation if bits.size and ((bits & int(bit)) != 0).mean() > _MOSTLY
+            (bit.name or "").lower()
+            for bit in Elicitation
+            if bits.size and ((bits & int(bit)) != 0).mean() > _MOSTLY
         ),
         sample_refs=tuple(sorted(first["source_ref_min"].to_pylist())[:_MOST_REFS]),
     )

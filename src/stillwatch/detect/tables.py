@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
@@ -11,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.store.engine import epoch_us
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 DISCOVERY, CONFIRM_A, CONFIRM_B = 0, 1, 2
 _CYCLE = 65_536

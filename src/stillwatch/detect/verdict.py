@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stillwatch.detect.terms import PRIORS, RULES
 from stillwatch.model.findings import Hypothesis, Term, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LEAST_PROBABILITY = 0.5
 
@@ -47,7 +50,9 @@ def _by_size(terms: list[Term]) -> list[Term]:
     return sorted(terms, key=lambda term: (-abs(term.points), term.measure))
 
 
-def decide(ranked: tuple[Hypothesis, ...], *, coordinated: bool, second_view: bool, verdict_error: float) -> Verdict:
+def decide(
+    ranked: tuple[Hypothesis, ...], *, coordinated: bool, second_view: bool, verdict_error: float
+) -> Verdict:
     """Return the verdict that may be reported.
 
     Args:
