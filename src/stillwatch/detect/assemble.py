@@ -145,8 +145,8 @@ def timeline_of(membership: Membership, book: Book) -> Timeline:
     start, end = int(strands.first.min()) // _DAY_US, int(strands.last.max()) // _DAY_US
     length = end - start + 1
     day = strands.days[:, 1] - start
-    banned = book.banned[strands.account]
-    banned = (banned[np.isfinite(banned)] // 86_400).astype(np.int64) - start
+    seconds = book.banned[strands.account]
+    banned = (seconds[np.isfinite(seconds)] // 86_400).astype(np.int64) - start
     banned = banned[(banned >= 0) & (banned < length)]
     return Timeline(
         start=moment(start * _DAY_US),
@@ -162,7 +162,7 @@ def _tuple(counts: npt.NDArray[np.float64] | Ints) -> tuple[int, ...]:
 
 
 def links_of(accounts: Ints, pairs: Pairs) -> list[Link]:
-    """Return the strongest validated pairs among the best connected members; indexes are those of `accounts`."""
+    """Return the strongest validated pairs among the best connected members, as indexes of `accounts`."""
     both = np.flatnonzero(np.isin(pairs.a, accounts) & np.isin(pairs.b, accounts))
     member, degree = np.unique(np.concatenate([pairs.a[both], pairs.b[both]]), return_counts=True)
     linked = member[np.argsort(-degree, kind="stable")][:_MOST_LINKED]

@@ -77,6 +77,7 @@ def _null_share(p_values: Floats) -> float:
 def _sentence(mean_e: float, sigma: float, sound: bool) -> str:
     state = "is sound" if sound else "is NOT sound: treat every error rate of this report as too low"
     return (
-        f"Groups drawn at random average an e-value of {mean_e:.2f} (at most 1 is right) and their scores have a "
-        f"standard deviation of {sigma:.2f} (1 is right, 0.8 to 1.2 is accepted): the calibration {state}."
+        f"Groups drawn at random average an e-value of {mean_e:.2f} (at most 1 is right) and their scores "
+        f"have a standard deviation of {sigma:.2f} (1 is right, 0.8 to 1.2 is accepted): "
+        f"the calibration {state}."
     )

@@ -1,10 +1,11 @@
 """The background of a group's keys: how often accounts outside the group carry them.
 
 Some accounts may belong to the group and would widen the null; leaving out whoever stands out would narrow it
-and make every null look refuted. Both are avoided by the two-groups model (Efron 2008, doi 10.1214/07-STS236):
-each account comes from the background, a beta-binomial, or with some probability from a second one of higher
-rates. It is fitted by classification EM (Celeux and Govaert 1992, doi 10.1016/0167-9473(92)90042-E), and is believed only where it explains the counts better
-than the background alone; otherwise the background is fitted to all accounts.
+and make every null look refuted. Both are avoided by the two-groups model (Efron 2008, doi
+10.1214/07-STS236): each account comes from the background, a beta-binomial, or with some probability from a
+second one of higher rates. It is fitted by classification EM (Celeux and Govaert 1992, doi
+10.1016/0167-9473(92)90042-E), and is believed only where it explains the counts better than the background
+alone; otherwise the background is fitted to all accounts.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def _decreasing(null: BetaBinomial) -> BetaBinomial:
 
 
 def _start(carriage: Carriage) -> Floats:
-    """Take accounts for background at first that carry the keys once, or in at most one of twenty exchanges."""
+    """Take accounts for background at first that carry the keys once or in at most 5 % of exchanges."""
     return ((carriage.hits <= 1) | (carriage.hits <= 0.05 * carriage.trials)).astype(np.float64)
 
 

@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 from stillwatch.detect.strands import carrying
 
 if TYPE_CHECKING:
+    import builtins
+
     import ibis.expr.types as ir
 
 Ints = npt.NDArray[np.int64]
@@ -79,7 +81,7 @@ class Behaviour:
         low, high = np.searchsorted(self.group, [number, number + 1])
         return self.rows(slice(int(low), int(high)))
 
-    def rows(self, chosen: slice | npt.NDArray[np.bool_]) -> Behaviour:
+    def rows(self, chosen: builtins.slice[int] | npt.NDArray[np.bool_]) -> Behaviour:
         """Return the chosen rows."""
         columns = {}
         for field in fields(self):

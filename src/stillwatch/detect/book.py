@@ -37,7 +37,8 @@ class Book:
         totals: Exchanges in the discovery and the two confirmation slices, shape (A, 3).
         codes: For each column of `CODED` dense numbers, `MISSING` where unknown, each of shape (A,).
         created: Day of creation since the epoch, NaN where unknown, shape (A,).
-        throwaway: 1 for a virtual or prepaid card, 0 for another payment, `MISSING` where unknown, shape (A,).
+        throwaway: 1 for a virtual or prepaid card, 0 for another payment, `MISSING` where unknown, shape
+            (A,).
         verified: 1 where organisation or identity was verified, 0 where not, `MISSING` where unknown.
         programme: Whether the account belongs to a declared programme, shape (A,).
         reseller: Whether the account resells or belongs to a reseller, shape (A,).
@@ -66,7 +67,7 @@ class Book:
     @property
     def exchanges(self) -> Ints:
         """All exchanges of each account, shape (A,)."""
-        return self.totals.sum(axis=1)
+        return np.asarray(self.totals.sum(axis=1), np.int64)
 
 
 def account_totals(exchanges: ir.Table) -> ir.Table:
@@ -128,11 +129,11 @@ def _pick_float(values: Floats, row: Ints) -> Floats:
 
 def _codes(column: pa.ChunkedArray) -> Ints:
     encoded = column.combine_chunks().dictionary_encode()
-    return encoded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False).astype(np.int64)
+    return np.asarray(encoded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False), np.int64)
 
 
 def _flag(true: pa.ChunkedArray, known: pa.ChunkedArray | None = None) -> Ints:
-    values = true.fill_null(False).to_numpy().astype(np.int64)
+    values: Ints = true.fill_null(fill_value=False).to_numpy().astype(np.int64)
     if known is not None:
         values[~pc.is_valid(known).to_numpy()] = MISSING
     return values
@@ -150,7 +151,8 @@ def _verified(column: pa.ChunkedArray) -> Ints:
 
 def _seconds(column: pa.ChunkedArray) -> Floats:
     micros = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
-    return micros.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy() / 1e6
+    seconds: Floats = micros.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy() / 1e6
+    return seconds
 
 
 def _days(column: pa.ChunkedArray) -> Floats:

@@ -1,8 +1,8 @@
 """Candidate groups: communities of accounts with the keys that mark them, and clusters of keys.
 
 A pool of many templates shows as a community of account pairs; one fixed prompt in every request shows as a
-single key of many accounts, which no pair test can see. Both give the same thing: a set of keys whose carriers
-are looked at.
+single key of many accounts, which no pair test can see. Both give the same thing: a set of keys whose
+carriers are looked at.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def carried(keys: Keys) -> npt.NDArray[np.bool_]:
 def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints]) -> list[Candidate]:
     """Find the keys that each community uses far more than its share of all incidences allows.
 
-    A community holds a key when it has at least 30 % of the key's sampled accounts (up to 60 % for communities
-    that make up much of the log); see `_marks` for the test.
+    A community holds a key when it has at least 30 % of the key's sampled accounts (up to 60 % for
+    communities that make up much of the log); see `_marks` for the test.
 
     Args:
         keys: The shared keys.

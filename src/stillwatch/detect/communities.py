@@ -53,10 +53,10 @@ def _members(nodes: Ints, membership: Ints, least: int) -> list[Ints]:
 def core(incidence: Incidence, least: int, most_edges: int) -> tuple[Ints, Ints]:
     """Reduce accounts and keys to those that still have enough of each other.
 
-    A campaign with many templates and little traffic a head shares too few keys in any *pair* of accounts, but
-    its accounts and templates hold together as a whole. What hangs on by fewer than `least` edges is pruned
-    until nothing changes (the (a, b)-core of Ahmed et al. 2007; CopyCatch and FRAUDAR prune likewise), and the
-    bound is raised until the rest is small enough to partition.
+    A campaign with many templates and little traffic a head shares too few keys in any *pair* of accounts,
+    but its accounts and templates hold together as a whole. What hangs on by fewer than `least` edges is
+    pruned until nothing changes (the (a, b)-core of Ahmed et al. 2007; CopyCatch and FRAUDAR prune likewise),
+    and the bound is raised until the rest is small enough to partition.
 
     Returns:
         Keys and accounts of the remaining edges.

@@ -14,15 +14,17 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         verdict_error: A campaign is reported only when the other explanations together keep less than this.
         least_accounts: Groups with fewer accounts are not looked at.
         least_key_accounts: Keys used by fewer accounts link nobody.
-        bottom_b: Accounts kept for each key (consistent bottom-B sampling), so a popular key costs B(B-1)/2 pairs.
+        bottom_b: Accounts kept for each key (consistent bottom-B sampling), so a key costs at most B(B-1)/2
+            pairs.
         most_pairs: Bound on enumerated pairs; B is lowered until it holds.
         pair_level: Level of the Poisson test of one pair of accounts.
         resolution: CPM resolution, the density that a community must have inside.
         bipartite_resolution: CPM resolution in the graph of accounts and keys.
-        screen_incidences: Key incidences looked at when rare keys are searched; beyond it exchanges are sampled.
+        screen_incidences: Key incidences looked at when rare keys are searched; beyond it exchanges are
+            sampled.
         class_exchanges: Exchanges from which keys of one template are recognised as one.
-        refinements: Rounds in which the keys of a group are chosen anew from its confirmed members; each value is
-            the share of a key's accounts that must be members.
+        refinements: Rounds in which the keys of a group are chosen anew from its confirmed members; each
+            value is the share of a key's accounts that must be members.
         most_candidates: Candidate groups that are tested, largest first.
         behaviour_accounts: Accounts of a group whose exchanges are read for the behaviour statistics.
         placebo_accounts: Accounts drawn for the placebo pool.

@@ -168,7 +168,7 @@ def effective_cells(rows: Behaviour) -> float:
 
 
 def rhythm(rows: Behaviour) -> float:
-    """Return the mean daily rhythm of an account: the squared resultant length of its times on a 24-hour circle.
+    """Return the mean daily rhythm of an account: squared resultant length of its times on a 24-hour circle.
 
     Unbiased for the number of exchanges: 0 for use around the clock, 1 for a single moment of the day
     (Mardia and Jupp, Directional Statistics, 2000).

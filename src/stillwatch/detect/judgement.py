@@ -73,9 +73,9 @@ def confirm_all(
 def declared_parts(group: Confirmed, book: Book, least: int) -> list[Confirmed]:
     """Divide a group of an organisation and of strangers who carry the same keys.
 
-    Whoever copies a customer's prompts draws the customer into the group; an organisation that makes up a good
-    part of it is therefore judged by itself, and the strangers by themselves. A group of several organisations
-    is left whole: laboratories that run one benchmark are one group.
+    Whoever copies a customer's prompts draws the customer into the group; an organisation that makes up a
+    good part of it is therefore judged by itself, and the strangers by themselves. A group of several
+    organisations is left whole: laboratories that run one benchmark are one group.
 
     Args:
         group: A confirmed group.

@@ -19,7 +19,7 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 @numba.njit(cache=True, nogil=True)
-def _slot(value: int, mask: int) -> int:
+def _slot(value: int, mask: int) -> np.int64:
     mixed = np.uint64(value) * _MULTIPLIER
     return np.int64((mixed >> np.uint64(20)) & np.uint64(mask))
 
@@ -49,7 +49,8 @@ def _lookup(values: Ints, keys: Ints, table: Ints, mask: int) -> Ints:
 def index_of(values: Ints, keys: Ints) -> Ints:
     """Return for each of `values` its position in `keys` (distinct), or -1 where it is not among them."""
     size = 1 << max(4, int(keys.size * 2).bit_length())
-    return _lookup(values, keys, _build(keys, size - 1), size - 1)
+    found: Ints = _lookup(values, keys, _build(keys, size - 1), size - 1)
+    return found
 
 
 @numba.njit(cache=True, nogil=True)

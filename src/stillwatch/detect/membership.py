@@ -90,13 +90,13 @@ def confirm(candidate: Candidate, strands: Strands, book: Book, level: float) ->
 
 
 def _group_log_e(candidate: Candidate, strands: Strands, null: BetaBinomial, book: Book) -> tuple[float, int]:
-    """Return the evidence that the sharing is real, from the confirmation slices, and the exchanges behind it.
+    """Return the evidence in the confirmation slices that the sharing is real, and the exchanges behind it.
 
     Accounts are chosen by their discovery slice: the seeds, or else all that carried a key there. An account
     of the background that likes a key goes on using it, so its null in the later slices is the background's
-    posterior given its own discovery slice, again a beta-binomial. Given these, accounts are independent under
-    the null, so that for each alternative rate their likelihood ratios are multiplied; the mean over the
-    alternatives is the e-value.
+    posterior given its own discovery slice, again a beta-binomial. Given these, accounts are independent
+    under the null, so that for each alternative rate their likelihood ratios are multiplied; the mean over
+    the alternatives is the e-value.
     """
     totals = book.totals[strands.account]
     chosen = strands.hits[:, DISCOVERY] > 0
@@ -127,7 +127,8 @@ def _nameable(strands: Strands, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np
     quiet = chosen & (hits <= np.quantile(hits[chosen], 0.25))
     classes = np.int64(1) << np.arange(CLASS_BITS)
     core = int(classes[((strands.bits[quiet][:, None] & classes) != 0).mean(axis=0) >= _CORE_SHARE].sum())
-    return chosen & ((strands.variety >= 2) | ((strands.bits & core) != 0))
+    named: npt.NDArray[np.bool_] = chosen & ((strands.variety >= 2) | ((strands.bits & core) != 0))
+    return named
 
 
 def _account_log_e(strands: Strands, null: BetaBinomial, book: Book) -> Floats:

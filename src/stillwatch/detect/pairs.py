@@ -1,8 +1,8 @@
 """Account pairs that share more keys than chance allows.
 
-Consistent bottom-B sampling keeps for each key the B accounts with the smallest fingerprints, so that the same
-accounts survive in every key and overlaps are preserved while the cost of a key falls from df(df-1)/2 to at
-most B(B-1)/2 pairs (`docs/method.md`, section "Groups").
+Consistent bottom-B sampling keeps for each key the B accounts with the smallest fingerprints, so that the
+same accounts survive in every key and overlaps are preserved while the cost of a key falls from df(df-1)/2 to
+at most B(B-1)/2 pairs (`docs/method.md`, section "Groups").
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def shared_pairs(incidence: Incidence) -> Pairs:
 def validated(pairs: Pairs, incidence: Incidence, level: float) -> Pairs:
     """Keep the pairs that share at least two keys and more than a Poisson null allows.
 
-    The null has mean d_a d_b 2 sum_k C(m_k, 2) / (sum_a d_a)^2 with d the number of sampled keys of an account
-    and m_k the number of sampled accounts of a key: accounts pick keys by popularity alone. It is the
+    The null has mean d_a d_b 2 sum_k C(m_k, 2) / (sum_a d_a)^2 with d the number of sampled keys of an
+    account and m_k the number of sampled accounts of a key: accounts pick keys by popularity alone. It is the
     bipartite configuration model, in the sparse limit in which the counts are Poisson.
     """
     degree = np.bincount(incidence.account, minlength=incidence.accounts).astype(np.float64)

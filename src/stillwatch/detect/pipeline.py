@@ -54,7 +54,10 @@ def detect(
     shown.advance()
     if book.size < _LEAST_ACCOUNTS:
         shown.finish()
-        note = f"Only {book.size} accounts: below {_LEAST_ACCOUNTS} nothing can be calibrated, and nothing is said."
+        note = (
+            f"Only {book.size} accounts: below {_LEAST_ACCOUNTS} nothing can be calibrated, "
+            "and nothing is said."
+        )
         return _nothing(config, note, span, book.size)
     discovered = discover(exchanges.filter(exchanges.slice == DISCOVERY), span, book, config)
     shown.advance()

@@ -121,7 +121,7 @@ class Placebos:
         return self._made[key]
 
     def draw(self, size: int, volume: float, half: int, number: int, rng: np.random.Generator) -> Ints:
-        """Draw groups from the accounts of one half with about the given volume (to a power of two); rows of the pool.
+        """Draw groups of about the given volume (to a power of two) from one half, as rows of the pool.
 
         Each group walks through a window of the pool, ordered by volume, with a stride that is coprime to the
         window's length, so that no account stands twice in a group.
@@ -137,7 +137,7 @@ class Placebos:
         window = ordered[low : low + width]
         place = (start[:, None] + stride[:, None] * np.arange(size)) % width
         shuffles = np.stack([rng.permutation(window) for _ in range(64)])
-        groups = shuffles[rng.integers(0, 64, number)[:, None], place]
+        groups: Ints = shuffles[rng.integers(0, 64, number)[:, None], place]
         groups[:, width:] = -1
         return groups
 

@@ -16,16 +16,21 @@ if TYPE_CHECKING:
 METHOD_VERSION = 1
 _PLACEBO = "conformal e-value against placebo groups of the operator's own accounts (arXiv 2302.07294)"
 
+_AMONG = "; {reference:.1%} among unrelated accounts"
+
 SENTENCES: dict[str, str] = {
-    "activity_covariance": "joint activity has a log covariance ratio of {value:+.2f}; independent accounts have {reference:+.2f}",
-    "sampling_uniformity": "{value:.1%} of account pairs use the same sampling settings; {reference:.1%} among unrelated accounts",
-    "client_uniformity": "{value:.1%} of account pairs use the same client software; {reference:.1%} among unrelated accounts",
-    "address_sharing": "{value:.1%} of account pairs come from one address; {reference:.1%} among unrelated accounts",
-    "payment_sharing": "{value:.1%} of account pairs share a payment instrument; {reference:.1%} among unrelated accounts",
-    "device_sharing": "{value:.1%} of account pairs share a sign-up device; {reference:.1%} among unrelated accounts",
-    "email_domain_sharing": "{value:.1%} of account pairs share an e-mail domain; {reference:.1%} among unrelated accounts",
-    "pivot": "{value:.1%} of account pairs moved to the newest model on one day; {reference:.1%} among unrelated accounts",
-    "births": "{value:.1%} of account pairs were opened on one day; {reference:.1%} among unrelated accounts",
+    "activity_covariance": (
+        "joint activity has a log covariance ratio of {value:+.2f}; "
+        "independent accounts have {reference:+.2f}"
+    ),
+    "sampling_uniformity": "{value:.1%} of account pairs use the same sampling settings" + _AMONG,
+    "client_uniformity": "{value:.1%} of account pairs use the same client software" + _AMONG,
+    "address_sharing": "{value:.1%} of account pairs come from one address" + _AMONG,
+    "payment_sharing": "{value:.1%} of account pairs share a payment instrument" + _AMONG,
+    "device_sharing": "{value:.1%} of account pairs share a sign-up device" + _AMONG,
+    "email_domain_sharing": "{value:.1%} of account pairs share an e-mail domain" + _AMONG,
+    "pivot": "{value:.1%} of account pairs moved to the newest model on one day" + _AMONG,
+    "births": "{value:.1%} of account pairs were opened on one day" + _AMONG,
 }
 
 _ADVISORY: dict[str, tuple[int, ...]] = {
@@ -83,7 +88,9 @@ def _text(membership: Membership, keys: int) -> Finding:
     rate = exchanges / max(membership.sent, 1)
     return Finding(
         measure="shared_prompts",
-        method="mixture e-value against an over-dispersed background, on exchanges that did not choose the keys",
+        method=(
+            "mixture e-value against an over-dispersed background, on exchanges that did not choose the keys"
+        ),
         version=METHOD_VERSION,
         view=View.TEXT,
         value=rate,
@@ -91,8 +98,9 @@ def _text(membership: Membership, keys: int) -> Finding:
         e_value=to_e(membership.group_log_e),
         computed_from=f"{strands.account.size:,} accounts, {membership.held_out:,} held-out exchanges",
         sentence=(
-            f"{strands.account.size:,} accounts carry the group's {keys} rare prompt keys in {exchanges:,} exchanges, "
-            f"{rate:.0%} of all that they sent; other accounts carry them in {membership.background:.4%} of theirs"
+            f"{strands.account.size:,} accounts carry the group's {keys} rare prompt keys "
+            f"in {exchanges:,} exchanges, {rate:.0%} of all that they sent; "
+            f"other accounts carry them in {membership.background:.4%} of theirs"
         ),
     )
 

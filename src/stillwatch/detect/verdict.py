@@ -58,7 +58,8 @@ def decide(
     Args:
         ranked: Result of `hypotheses`.
         coordinated: Whether the group was discovered at the stated false-discovery rate.
-        second_view: Whether a view that is not text supports it; text alone can be sprayed to frame a customer.
+        second_view: Whether a view that is not text supports it; text alone can be sprayed to frame a
+            customer.
         verdict_error: Largest probability of all other kinds together at which a campaign is reported.
     """
     best = ranked[0]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime  # noqa: TC003 - msgspec reads the types of its classes
 from enum import StrEnum
 
 import msgspec
 
-from stillwatch.model.views import View
+from stillwatch.model.views import View  # noqa: TC001 - as above
 
 CAMPAIGN_VERSION = 1
 
@@ -119,7 +119,8 @@ class ErrorRate(msgspec.Struct, frozen=True):
     """How sure a report is, in two parts that are tested apart.
 
     Attributes:
-        coordination_fdr: Level at which the false-discovery rate of *coordinated* groups is controlled (e-BH).
+        coordination_fdr: Level at which the false-discovery rate of *coordinated* groups is controlled
+            (e-BH).
         verdict_error: Probability that the verdict is wrong, under the terms shown.
         total: Their sum, at most 1.
     """

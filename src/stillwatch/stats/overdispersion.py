@@ -84,7 +84,8 @@ def _distinct(
     if width >= 2**31:
         return hits.astype(np.float64), trials.astype(np.float64), units
     pairs, place = np.unique(hits * width + trials, return_inverse=True)
-    return (pairs // width).astype(np.float64), (pairs % width).astype(np.float64), np.bincount(place, units)
+    together = np.bincount(place, units).astype(np.float64)
+    return (pairs // width).astype(np.float64), (pairs % width).astype(np.float64), together
 
 
 @njit(cache=True)
