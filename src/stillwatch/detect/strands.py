@@ -114,9 +114,10 @@ def split_strands(counts: pa.Table, fingerprint: Ints, groups: int) -> list[Stra
     columns = {name: counts[name].fill_null(0).to_numpy().astype(np.int64) for name in counts.column_names}
     order = np.lexsort((columns["day"], account, columns["group"]))
     columns = {name: column[order] for name, column in columns.items()}
+    account = account[order]
     bounds = np.searchsorted(columns["group"], np.arange(groups + 1))
     return [
-        _strands(account[order][low:high], {name: column[low:high] for name, column in columns.items()})
+        _strands(account[low:high], {name: column[low:high] for name, column in columns.items()})
         for low, high in itertools.pairwise(bounds.tolist())
     ]
 
