@@ -55,12 +55,14 @@ clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .numba_cache
 
 $(BIN)/python:
-	$(MAKE_VENV)
+	@$(MAKE_VENV)
 
 $(VENV)/.user: pyproject.toml constraints.txt | $(BIN)/python
-	$(INSTALL) -e .
+	@echo "Installing stillwatch into $(VENV)"
+	@$(INSTALL) -e .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(INSTALL) -e . --group dev
+	@echo "Installing stillwatch and the tools of its developers into $(VENV)"
+	@$(INSTALL) -e . --group dev
 	@touch $@ $(VENV)/.user
