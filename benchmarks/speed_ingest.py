@@ -1,14 +1,14 @@
 """How fast LiteLLM lines become stored exchanges, against msgspec alone decoding the same lines.
 
-    python benchmarks/speed_ingest.py [--lines 20000] [--turns 5]
+    python benchmarks/speed_ingest.py [--lines 40000] [--turns 5]
 
 * `ingest/litellm/ratio`: seconds in which msgspec alone reads the file line by line and decodes each line into
   the same typed structs, divided by the seconds of the whole ingest: digest, reading, decoding, checks,
   fingerprints, Parquet, search for duplicates, commit. The bar is 0.5. Both read the same file from the page
   cache; they take turns, and the ratio is the median over turns.
 * `ratio-memory` is the same against decoding lines that are in memory already: the harsher reading of the bar.
-* `ratio-cpu` is in CPU time of all threads (not wall time), which is what is left on a machine that is shared;
-  on two cores an ingest may take twice the CPU time of its wall time.
+* `ratio-cpu` is in CPU time of all threads (not wall time), which is what is left on a machine that is shared:
+  the work of ingest against the work of decoding, whatever runs beside them.
 * Lines have the fields, and about the length (14 kB), of those that LiteLLM 1.106 wrote in
   `tests/stories/test_litellm_proxy.py`; prompts are real ones where the shared data are at hand.
 """
@@ -164,7 +164,7 @@ def measure(path: Path, count: int, turns: int, threads: int) -> list[harness.Ro
     notes = {
         "ratio": f"best turn {max(ratios['ratio']):.2f}, worst {min(ratios['ratio']):.2f}",
         "ratio-memory": "msgspec does not read the file",
-        "ratio-cpu": "all threads; 0.25 or more can reach the bar on two free cores",
+        "ratio-cpu": "all threads; holds on a machine that is shared",
     }
     bars = {"ratio": ">= 0.5"}
     rows = [
@@ -201,7 +201,7 @@ def measure(path: Path, count: int, turns: int, threads: int) -> list[harness.Ro
 def main() -> int:
     """Run from the command line."""
     options = harness.parser(__doc__)
-    options.add_argument("--lines", type=int, default=20_000)
+    options.add_argument("--lines", type=int, default=40_000)
     options.add_argument("--turns", type=int, default=5)
     options.add_argument("--threads", type=int, default=1)
     given = options.parse_args()

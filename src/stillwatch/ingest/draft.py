@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 import numpy as np
-import numpy.typing as npt  # noqa: TC002 - msgspec reads the annotations
+import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.ingest.conversation import NO_TEXT, Conversation

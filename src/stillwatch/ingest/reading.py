@@ -184,7 +184,7 @@ class DecodedBlock(msgspec.Struct, frozen=True):
 
 
 def gather(blocks: Iterator[DecodedBlock], options: IngestOptions) -> Iterator[Piece]:
-    """Join small blocks into pieces: blocks fit the caches of the processor, pieces are worth their overhead."""
+    """Join blocks, small enough for the processor's caches, into pieces that are worth their overhead."""
     held: list[DecodedBlock] = []
     rows = size = 0
     for block in blocks:

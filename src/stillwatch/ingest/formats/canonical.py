@@ -11,10 +11,10 @@ import msgspec
 
 from stillwatch.ingest.conversation import Conversation, converse, read_tools, type_messages
 from stillwatch.ingest.draft import (
-    Fields,
     NOTHING,
-    Places,
     ROW_COLUMNS,
+    Fields,
+    Places,
     Reading,
     fields_of,
     read_each,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from stillwatch.ingest.draft import Fields, NOTHING, Places, Reading, fields_of, read_each, row_of
+from stillwatch.ingest.draft import NOTHING, Fields, Places, Reading, fields_of, read_each, row_of
 from stillwatch.ingest.formats.client import JA4_HEADERS, address
 from stillwatch.ingest.formats.contract import line_decoder
 

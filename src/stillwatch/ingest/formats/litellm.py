@@ -267,7 +267,12 @@ def _outcome(records: Sequence[Payload], metas: Sequence[Metadata]) -> dict[str,
     usages = [m.usage_object or _NO_USAGE for m in metas]
     return {
         "finish_reason": finishes,
-        "refusal_category": [_refusal(*each) for each in zip(finishes, answers, firsts, strict=True)],
+        "refusal_category": [
+            None
+            if finish == "stop" and (first.message is None or first.message.refusal is None)
+            else _refusal(finish, answer, first)
+            for finish, answer, first in zip(finishes, answers, firsts, strict=True)
+        ],
         "status": [200 if record.status == "success" else _status(record) for record in records],
         "reasoning_tokens": [_reasoning_tokens(usage) for usage in usages],
         "cached_tokens": [_cached_tokens(usage) for usage in usages],
@@ -315,7 +320,8 @@ def _conversation(record: Payload) -> Conversation:
 
 
 def _tools(parameters: Parameters) -> Tools:
-    return tools(bytes(parameters.tools) or bytes(parameters.functions))
+    given = bytes(parameters.tools) or bytes(parameters.functions)
+    return tools(given) if given else NO_TOOLS
 
 
 def _reasoning(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from stillwatch.ingest.conversation import converse, tools, type_messages
-from stillwatch.ingest.draft import Count, Fields, NOTHING, Places, Reading, fields_of, read_each, row_of
+from stillwatch.ingest.draft import NOTHING, Count, Fields, Places, Reading, fields_of, read_each, row_of
 from stillwatch.ingest.formats.contract import line_decoder
 from stillwatch.ingest.formats.pairs import (
     RESPONSE,

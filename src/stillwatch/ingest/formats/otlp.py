@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from stillwatch.ingest.draft import Fields, NOTHING, Places, Reading, fields_of, read_each
+from stillwatch.ingest.draft import NOTHING, Fields, Places, Reading, fields_of, read_each
 from stillwatch.ingest.formats.attributes import Call, read_call
 from stillwatch.ingest.formats.contract import line_decoder
 
