@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from stillwatch.detect.book import Volumes, rounded_volume
 from stillwatch.stats.evalues import log_beta_binomial_pmf
 from stillwatch.stats.overdispersion import BetaBinomial, fit_beta_binomial
 
@@ -42,19 +43,19 @@ class Carriage:
     units: Floats
 
     @staticmethod
-    def of(hits: Ints, trials: Ints, volumes: tuple[Ints, Ints]) -> Carriage:
+    def of(hits: Ints, trials: Ints, volumes: Volumes) -> Carriage:
         """Put carriers and silent accounts together.
 
         Args:
             hits: Hits of the carriers, shape (n,).
             trials: Their exchanges, shape (n,).
-            volumes: Volumes of all accounts, ascending, and how many accounts have each, carriers included.
+            volumes: Volumes of all accounts, carriers included.
         """
-        silent = volumes[1].astype(np.float64)
-        np.subtract.at(silent, np.searchsorted(volumes[0], trials), 1.0)
+        silent = volumes.accounts.astype(np.float64)
+        np.subtract.at(silent, np.searchsorted(volumes.volume, rounded_volume(trials)), 1.0)
         return Carriage(
-            np.concatenate([hits, np.zeros_like(volumes[0])]),
-            np.concatenate([trials, volumes[0]]),
+            np.concatenate([hits, np.zeros_like(volumes.volume)]),
+            np.concatenate([trials, volumes.volume]),
             np.concatenate([np.ones(hits.size), silent]),
         )
 

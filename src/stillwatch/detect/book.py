@@ -29,6 +29,33 @@ _DAY = 86_400.0
 
 
 @dataclass(frozen=True)
+class Volumes:
+    """How many accounts sent how much, in steps of at most one thirty-second.
+
+    Attributes:
+        volume: Representative volumes, ascending, shape (v,).
+        accounts: Accounts with about that volume, shape (v,).
+    """
+
+    volume: Ints
+    accounts: Ints
+
+    @staticmethod
+    def of(exchanges: Ints) -> Volumes:
+        """Count accounts by their number of exchanges, shape (A,)."""
+        volume, accounts = np.unique(rounded_volume(exchanges), return_counts=True)
+        return Volumes(volume, accounts)
+
+
+def rounded_volume(exchanges: Ints) -> Ints:
+    """Round down to six significant bits, so that a million accounts have a few hundred volumes."""
+    bits = np.floor(np.log2(np.maximum(exchanges, 1))).astype(np.int64)
+    shift = np.maximum(bits - 5, 0)
+    rounded: Ints = (exchanges.astype(np.int64) >> shift) << shift
+    return rounded
+
+
+@dataclass(frozen=True)
 class Book:
     """Columns of all accounts that sent something, in sampling order; A accounts.
 
@@ -44,7 +71,9 @@ class Book:
         reseller: Whether the account resells or belongs to a reseller, shape (A,).
         banned: First ban, seconds since the epoch, NaN where there was none, shape (A,).
         known: Whether the operator gave a record of the account, shape (A,).
-        volumes: The volumes that occur, ascending, and how many accounts have each.
+        exchanges: All exchanges of each account, shape (A,).
+        volumes: How many accounts sent how much in all.
+        held_out_volumes: How many accounts sent how much in the confirmation slices.
     """
 
     fingerprint: Ints
@@ -57,17 +86,14 @@ class Book:
     reseller: npt.NDArray[np.bool_]
     banned: Floats
     known: npt.NDArray[np.bool_]
-    volumes: tuple[Ints, Ints]
+    exchanges: Ints
+    volumes: Volumes
+    held_out_volumes: Volumes
 
     @property
     def size(self) -> int:
         """Number of accounts."""
         return int(self.fingerprint.size)
-
-    @property
-    def exchanges(self) -> Ints:
-        """All exchanges of each account, shape (A,)."""
-        return np.asarray(self.totals.sum(axis=1), np.int64)
 
 
 def account_totals(exchanges: ir.Table) -> ir.Table:
@@ -104,7 +130,9 @@ def make_book(totals: pa.Table, accounts: pa.Table, enforcement: pa.Table) -> Bo
         reseller=_pick(_flag(pc.is_valid(accounts["reseller_of"])), row) == 1,
         banned=_bans(fingerprint, enforcement),
         known=row >= 0,
-        volumes=np.unique(counts.sum(axis=1).astype(np.int64), return_counts=True),
+        exchanges=counts.sum(axis=1).astype(np.int64),
+        volumes=Volumes.of(counts.sum(axis=1)),
+        held_out_volumes=Volumes.of(counts[:, CONFIRM_A:].sum(axis=1)),
     )
 
 

@@ -7,6 +7,7 @@ carriers are looked at.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,12 +74,13 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints]) -> list
     base = np.bincount(owner[inside], minlength=len(groups)) / max(owner.size, 1)
     share = np.minimum(0.6, np.maximum(0.3, 5 * base[group]))
     marks = _marks(held, np.diff(incidence.bounds)[key], base[group], share) & carried(keys)[key]
+    group, key = group[marks], key[marks]  # sorted by group, as the pairs are
+    bounds = np.searchsorted(group, np.arange(len(groups) + 1))
+    chosen = [key[low:high] for low, high in itertools.pairwise(bounds.tolist())]
     return [
-        Candidate(
-            key[marks & (group == number)], members, int(keys.uses[key[marks & (group == number)]].sum())
-        )
-        for number, members in enumerate(groups)
-        if (marks & (group == number)).any()
+        Candidate(mine, members, int(keys.uses[mine].sum()))
+        for mine, members in zip(chosen, groups, strict=True)
+        if mine.size
     ]
 
 
@@ -108,12 +110,14 @@ def refined(keys: Keys, incidence: Incidence, members: Ints, share: float) -> Ca
         members: Confirmed members of a group.
         share: Least share of a key's accounts that are members; one account is taken away first.
     """
-    inside = np.isin(incidence.account, members)
-    key, held = np.unique(incidence.key[inside], return_counts=True)
-    size = np.diff(incidence.bounds)[key]
-    base = np.full(key.size, inside.mean())
-    chosen = key[_marks(held, size, base, share) & carried(keys)[key]]
-    chosen = _held_together(chosen, incidence.key[inside], incidence.account[inside])
+    inside = incidence.rows_of(members)
+    used = incidence.key[inside]
+    key, held = np.unique(used, return_counts=True)
+    size = incidence.bounds[key + 1] - incidence.bounds[key]
+    base = np.full(key.size, inside.size / max(incidence.key.size, 1))
+    text = (keys.key[key] & KIND_MASK) <= int(KeyKind.TOOLS)
+    chosen = key[_marks(held, size, base, share) & text]
+    chosen = _held_together(chosen, used, incidence.account[inside])
     return Candidate(chosen, members, int(keys.uses[chosen].sum())) if chosen.size else None
 
 

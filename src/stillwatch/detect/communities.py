@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 
+_ITERATIONS = 3
+
 
 def communities(pairs: Pairs, resolution: float, least: int, seed: int) -> list[Ints]:
     """Return the communities with at least `least` accounts, largest first, members ascending.
@@ -39,7 +41,7 @@ def communities(pairs: Pairs, resolution: float, least: int, seed: int) -> list[
 def _partition(nodes: int, edges: Ints, resolution: float, seed: int) -> Ints:
     graph = igraph.Graph(n=nodes, edges=edges)
     igraph.set_random_number_generator(random.Random(seed))
-    parts = graph.community_leiden(objective_function="CPM", resolution=resolution, n_iterations=5)
+    parts = graph.community_leiden(objective_function="CPM", resolution=resolution, n_iterations=_ITERATIONS)
     return np.asarray(parts.membership)
 
 
@@ -81,7 +83,7 @@ def bipartite_communities(
     least: int,
     seed: int,
     least_edges: int = 3,
-    most_edges: int = 3_000_000,
+    most_edges: int = 400_000,
 ) -> list[Ints]:
     """Return communities of accounts in the graph of accounts and keys, largest first, members ascending.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import ibis
@@ -41,15 +42,20 @@ class Classes:
         """Hand the classes to the engine."""
         return ibis.memtable(pa.table({"member": self.member, "key": self.key}))
 
+    @cached_property
+    def _by_key(self) -> tuple[Ints, Ints]:
+        order = np.argsort(self.key, kind="stable")
+        return order, self.key[order]
+
     def members_of(self, keys: Ints) -> tuple[Ints, Ints]:
         """Expand `keys` to their members.
 
         Returns:
             Raw keys and for each the position in `keys`. A key that is no class stands for itself.
         """
-        order = np.argsort(self.key, kind="stable")
-        low = np.searchsorted(self.key[order], keys, side="left")
-        high = np.searchsorted(self.key[order], keys, side="right")
+        order, sorted_keys = self._by_key
+        low = np.searchsorted(sorted_keys, keys, side="left")
+        high = np.searchsorted(sorted_keys, keys, side="right")
         owner = np.repeat(np.arange(keys.size), high - low)
         start = np.repeat(low - np.concatenate([[0], np.cumsum(high - low)[:-1]]), high - low)
         raw = self.member[order][start + np.arange(owner.size)]

@@ -103,8 +103,7 @@ def _confirm(
     counts = strands.strand_counts(exchanges, marks_of(discovered, [one.keys for one in found])).to_pyarrow()
     carriers = strands.split_strands(counts, book.fingerprint, len(found))
     confirmed = [
-        membership.confirm(one, mine, book, config.member_fdr)
-        for one, mine in zip(found, carriers, strict=True)
+        membership.confirm(mine, book, config.member_fdr) for mine in carriers
     ]
     real = e_bh(np.array([one.group_log_e for one in confirmed]), config.fdr)
     return [
@@ -236,12 +235,15 @@ def _weigh(
 
 
 def merged(judged: Sequence[Judged], least_inside: float = 0.6) -> list[Judged]:
-    """Leave out groups that are part of a larger group of the same verdict."""
-    kept: list[Judged] = []
-    for one in sorted(judged, key=lambda one: -one.membership.strands.account.size):
-        mine = one.membership.strands.account
-        rivals = [other for other in kept if other.verdict is one.verdict]
-        if all(np.isin(mine, other.membership.strands.account).mean() < least_inside for other in rivals):
-            kept.append(one)
+    """Leave out groups that are part of a larger group of the same verdict; campaigns come first."""
+    members = [one.membership.strands.account for one in judged]
+    shared = membership.overlaps(members)
+    size = np.array([accounts.size for accounts in members], dtype=np.int64)
+    kept: list[int] = []
+    for i in np.argsort(-size, kind="stable").tolist():
+        common = dict(zip(*membership.row_of(shared, i), strict=True))
+        rivals = [j for j in kept if judged[j].verdict is judged[i].verdict]
+        if all(common.get(j, 0) < least_inside * size[i] for j in rivals):
+            kept.append(i)
     order = {Verdict.CAMPAIGN: 0, Verdict.UNDECIDED: 1}
-    return sorted(kept, key=lambda one: (order.get(one.verdict, 2), -one.membership.strands.account.size))
+    return sorted((judged[i] for i in kept), key=lambda one: order.get(one.verdict, 2))

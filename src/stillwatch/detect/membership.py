@@ -12,13 +12,14 @@ from scipy import sparse
 from stillwatch.detect.background import Carriage, fit_background
 from stillwatch.detect.strands import CLASS_BITS, Strands
 from stillwatch.detect.tables import DISCOVERY
-from stillwatch.stats.evalues import DEFAULT_ALTERNATIVES, log_mean_e, log_mixture_e
+from stillwatch.stats.evalues import log_mean_e, log_mixture_e
 from stillwatch.stats.fdr import e_bh
 from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stillwatch.detect.book import Book
-    from stillwatch.detect.candidates import Candidate
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -29,6 +30,7 @@ _VARIETY_DISPERSION = 300.0
 Fits where outsiders do use keys of a pool lie between 100 and 750 (`docs/method.md`)."""
 _LEAST_STRAND = 3
 _CORE_SHARE = 0.8
+_SHARES = np.array([1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1])
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,14 @@ class Membership:
         return replace(self, strands=strands, log_e=self.log_e[rows], sent=int(self.sent * share))
 
 
-def confirm(candidate: Candidate, strands: Strands, book: Book, level: float) -> Membership:
+def confirm(strands: Strands, book: Book, level: float) -> Membership:
     """Find the accounts that carry the candidate's keys more often than the background allows.
 
     Keys are chosen such that no single account decided on any of them (`candidates.of_communities`), so each
     account is judged on all that it sent; members are chosen by e-BH over all accounts of the log.
 
     Args:
-        candidate: Keys and seeds.
-        strands: Carriers of the keys.
+        strands: Carriers of a candidate's keys.
         book: All accounts.
         level: False-discovery rate among the members.
     """
@@ -77,7 +78,7 @@ def confirm(candidate: Candidate, strands: Strands, book: Book, level: float) ->
     null = fit_background(Carriage.of(hits, trials, book.volumes), TYPICAL_DISPERSION)
     log_e = _account_log_e(strands, null, book)
     chosen = _nameable(strands, e_bh(log_e, level, total=book.size))
-    group, held_out = _group_log_e(candidate, strands, null, book)
+    group, held_out = _group_log_e(strands, null, book)
     return Membership(
         strands=strands.only(chosen),
         log_e=log_e[chosen],
@@ -89,28 +90,22 @@ def confirm(candidate: Candidate, strands: Strands, book: Book, level: float) ->
     )
 
 
-def _group_log_e(candidate: Candidate, strands: Strands, null: BetaBinomial, book: Book) -> tuple[float, int]:
-    """Return the evidence in the confirmation slices that the sharing is real, and the exchanges behind it.
+def _group_log_e(strands: Strands, null: BetaBinomial, book: Book) -> tuple[float, int]:
+    """Return the evidence that the sharing is real, from the confirmation slices, and what it rests on.
 
-    Accounts are chosen by their discovery slice: the seeds, or else all that carried a key there. An account
-    of the background that likes a key goes on using it, so its null in the later slices is the background's
-    posterior given its own discovery slice, again a beta-binomial. Given these, accounts are independent
-    under the null, so that for each alternative rate their likelihood ratios are multiplied; the mean over
-    the alternatives is the e-value.
+    The null is that *all* accounts come from the background; the alternative that a share pi of them does
+    not. Accounts are independent under the null, so for each pi the product of (1 - pi) + pi e over all
+    accounts is an e-value, and so is its mean over several pi.
+
+    Returns:
+        Log e-value, and the exchanges of the carriers in these slices.
     """
-    totals = book.totals[strands.account]
-    chosen = strands.hits[:, DISCOVERY] > 0
-    if candidate.seeds.size:
-        chosen &= np.isin(strands.account, candidate.seeds)
-    seen, sent = strands.hits[chosen, DISCOVERY], totals[chosen, DISCOVERY]
-    hits, trials = (
-        strands.hits[chosen, DISCOVERY + 1 :].sum(axis=1),
-        totals[chosen, DISCOVERY + 1 :].sum(axis=1),
-    )
-    dispersion = null.dispersion + sent
-    mean = (null.dispersion * null.mean + seen) / dispersion
-    rates = [log_mixture_e(hits, trials, mean, dispersion, (rate,)).sum() for rate in DEFAULT_ALTERNATIVES]
-    return float(log_mean_e(np.array(rates), axis=0)), int(trials.sum())
+    trials = book.totals[strands.account, DISCOVERY + 1 :].sum(axis=1)
+    hits = strands.hits[:, DISCOVERY + 1 :].sum(axis=1)
+    carriage = Carriage.of(hits, trials, book.held_out_volumes)
+    log_e = log_mixture_e(carriage.hits, carriage.trials, null.mean, null.dispersion)
+    mixed = np.logaddexp(np.log1p(-_SHARES)[:, None], np.log(_SHARES)[:, None] + log_e)
+    return float(log_mean_e((carriage.units * mixed).sum(axis=1), axis=0)), int(trials.sum())
 
 
 def _nameable(strands: Strands, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -148,25 +143,36 @@ def _account_log_e(strands: Strands, null: BetaBinomial, book: Book) -> Floats:
     return log_mean_e(np.stack(both), axis=0)
 
 
-def distinct(found: list[Membership], least_overlap: float = 0.6) -> list[int]:
+def overlaps(groups: Sequence[Ints]) -> sparse.csr_array:
+    """Return how many accounts every two groups have in common, shape (groups, groups)."""
+    size = [accounts.size for accounts in groups]
+    accounts = np.concatenate([*groups, np.empty(0, np.int64)])
+    shape = (len(groups), int(accounts.max(initial=0)) + 1)
+    rows = np.repeat(np.arange(len(groups)), size)
+    matrix = sparse.csr_array((np.ones(rows.size, np.int64), (rows, accounts)), shape=shape)
+    return (matrix @ matrix.T).tocsr()
+
+
+def row_of(shared: sparse.csr_array, number: int) -> tuple[list[int], list[int]]:
+    """Return the groups that overlap group `number`, and by how many accounts."""
+    inside = slice(shared.indptr[number], shared.indptr[number + 1])
+    return shared.indices[inside].tolist(), shared.data[inside].tolist()
+
+
+def distinct(found: Sequence[Membership], least_overlap: float = 0.6) -> list[int]:
     """Return the positions of the groups that do not repeat a larger one.
 
     Two candidates are the same group when their members overlap by `least_overlap` (Jaccard); the larger is
     kept. Containment alone is not enough: a campaign may hide among the users of a popular application.
     """
-    sizes = np.array([len(group.log_e) for group in found], dtype=np.int64)
-    rows = np.repeat(np.arange(len(found)), sizes)
-    accounts = np.concatenate([group.strands.account for group in found] or [np.empty(0, np.int64)])
-    width = int(accounts.max(initial=0)) + 1
-    matrix = sparse.csr_array((np.ones(rows.size, np.int32), (rows, accounts)), shape=(len(found), width))
-    shared = (matrix @ matrix.T).tocsr()
+    shared = overlaps([group.strands.account for group in found])
+    size = np.array([group.log_e.size for group in found], dtype=np.int64)
     kept: list[int] = []
-    dropped = np.zeros(len(found), bool)
-    for i in np.lexsort((np.arange(len(found)), -sizes)):
-        if dropped[i]:
+    dropped: set[int] = set()
+    for i in np.argsort(-size, kind="stable").tolist():
+        if i in dropped:
             continue
-        kept.append(int(i))
-        others = shared.indices[shared.indptr[i] : shared.indptr[i + 1]]
-        common = shared.data[shared.indptr[i] : shared.indptr[i + 1]]
-        dropped[others[common >= least_overlap * (sizes[i] + sizes[others] - common)]] = True
+        kept.append(i)
+        both = zip(*row_of(shared, i), strict=True)
+        dropped |= {j for j, common in both if common >= least_overlap * (size[i] + size[j] - common)}
     return sorted(kept)

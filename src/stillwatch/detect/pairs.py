@@ -8,6 +8,7 @@ at most B(B-1)/2 pairs (`docs/method.md`, section "Groups").
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numba
 import numpy as np
@@ -34,10 +35,23 @@ class Incidence:
     keys: int
     accounts: int
 
-    @property
+    @cached_property
     def bounds(self) -> Ints:
         """Start of each key's rows and the end of the last, shape (keys + 1,)."""
         return np.searchsorted(self.key, np.arange(self.keys + 1))
+
+    @cached_property
+    def _by_account(self) -> tuple[Ints, Ints]:
+        order = np.argsort(self.account, kind="stable")
+        return order, np.searchsorted(self.account[order], np.arange(self.accounts + 1))
+
+    def rows_of(self, accounts: Ints) -> Ints:
+        """Return the rows of the given accounts."""
+        order, bounds = self._by_account
+        low, length = bounds[accounts], bounds[accounts + 1] - bounds[accounts]
+        start = np.repeat(low - np.concatenate([[0], np.cumsum(length)[:-1]]), length)
+        rows: Ints = order[start + np.arange(start.size)]
+        return rows
 
 
 def bottom(incidence: Incidence, most: int) -> Incidence:

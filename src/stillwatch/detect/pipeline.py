@@ -16,9 +16,10 @@ from stillwatch.detect.behaviour import COLUMNS as BEHAVIOUR_COLUMNS
 from stillwatch.detect.behaviour import strand_rows
 from stillwatch.detect.book import Book, account_totals, make_book
 from stillwatch.detect.discovery import Discovered, discover
+from stillwatch.detect.pairs import Pairs
 from stillwatch.detect.profiles import COVARIANCE
 from stillwatch.detect.tables import DISCOVERY, Span, Tables, measure_span, slice_of
-from stillwatch.model.findings import Detection, Group, NullAudit, Skeleton
+from stillwatch.model.findings import Detection, Group, NullAudit, Skeleton, Verdict
 from stillwatch.model.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _READ = ("keys", "system_fp", "input_tokens", "output_tokens")
 _LEAST_ACCOUNTS = 50
+_ACCUSED = (Verdict.CAMPAIGN, Verdict.UNDECIDED)
+_NO_LINKS = Pairs(*(np.empty(0, np.int64) for _ in range(3)))
 
 
 def detect(
@@ -127,10 +130,12 @@ def _assembled(
     if not judged:
         return []
     names = _names(exchanges, judged, book)
-    described = _skeletons(exchanges, judged, discovered, book, config)
+    accused = [one for one in judged if one.verdict in _ACCUSED]
+    described = iter(_skeletons(exchanges, accused, discovered, book, config))
+    graph = [(next(described), discovered.links) if one.verdict in _ACCUSED else ([], _NO_LINKS) for one in judged]
     return [
-        group_of(one, book, names, discovered.links, skeleton, config.fdr, now)
-        for one, skeleton in zip(judged, described, strict=True)
+        group_of(one, book, names, links, skeleton, config.fdr, now)
+        for one, (skeleton, links) in zip(judged, graph, strict=True)
     ]
 
 
@@ -147,6 +152,8 @@ def _skeletons(
     exchanges: ir.Table, judged: Sequence[Judged], discovered: Discovered, book: Book, config: DetectConfig
 ) -> list[list[Skeleton]]:
     """Describe what each group's prompts share; one numbered mark for each skeleton of each group."""
+    if not judged:
+        return []
     shown = [skeletons.strongest(discovered.keys, one.keys) for one in judged]
     flat = [np.array([position]) for positions in shown for position in positions]
     sampled = [one.membership.strands.account[-config.behaviour_accounts :] for one in judged]

@@ -21,6 +21,13 @@ Ints = npt.NDArray[np.int64]
 
 _DAY_US = 86_400 * 1_000_000
 CLASS_BITS = 62
+
+
+@ibis.udf.agg.builtin(name="bit_or")
+def _bit_or(bits: int) -> int:  # type: ignore[empty-body]
+    """Name the engines' own aggregate: Ibis 12 cannot compile `.bit_or()` for Spark."""
+
+
 _ROW = ("account_fp", "ts", "slice", "input_tokens", "output_tokens")
 
 
@@ -41,7 +48,7 @@ def carrying(exchanges: ir.Table, marks: ir.Table, columns: tuple[str, ...]) -> 
         parts.append(known.select(*columns, member=known[fingerprint]))
     hits = [part.join(marks, "member").select("group", *columns, "bit") for part in parts]
     together = ibis.union(*hits)
-    return together.group_by(["group", *columns]).aggregate(bits=together.bit.bit_or())
+    return together.group_by(["group", *columns]).aggregate(bits=_bit_or(together.bit))
 
 
 def strand_counts(exchanges: ir.Table, marks: ir.Table) -> ir.Table:
@@ -56,7 +63,7 @@ def strand_counts(exchanges: ir.Table, marks: ir.Table) -> ir.Table:
         last=rows.us.max(),
         input_tokens=rows.input_tokens.sum(),
         output_tokens=rows.output_tokens.sum(),
-        bits=rows.bits.bit_or(),
+        bits=_bit_or(rows.bits),
     )
 
 

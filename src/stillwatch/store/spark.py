@@ -95,6 +95,11 @@ class SparkBackend(Backend):
         result = self.to_pyarrow(expr, params=params, limit=limit)
         return result.as_py() if isinstance(result, pa.Scalar) else result.to_pandas()
 
+    def _create_cached_table(self, name: str, expr: Any) -> Any:
+        # Ibis 12 does not register the tables in memory that a cached expression reads
+        self._run_pre_execute_hooks(expr)
+        return super()._create_cached_table(name, expr)
+
     def _drop_cached_table(self, name: str) -> None:
         if self._session.sparkContext._jsc is not None:  # noqa: SLF001 - PySpark has no public way to ask
             super()._drop_cached_table(name)
