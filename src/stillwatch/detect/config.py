@@ -44,7 +44,7 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     bipartite_resolution: float = 0.01
     screen_incidences: int = 40_000_000
     class_exchanges: int = 1_000_000
-    refinements: tuple[float, ...] = (0.5, 0.8)
+    refinements: tuple[float, ...] = (0.7,)
     most_candidates: int = 1_000
     behaviour_accounts: int = 160
     placebo_accounts: int = 12_000
