@@ -32,7 +32,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    return write_world(build_world(TINY, seed=5), tmp_path_factory.mktemp("world"), "ndjson")
+    return write_world(build_world(TINY, seed=5, scale=0.4), tmp_path_factory.mktemp("world"), "ndjson")
 
 
 @pytest.fixture(scope="module")

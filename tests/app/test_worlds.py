@@ -12,7 +12,7 @@ def test_unknown_scenario_is_told(tmp_path):
 def test_out_that_is_a_file_is_told(tmp_path):
     (tmp_path / "taken").write_text("x")
     with pytest.raises(InputError, match="taken"):
-        worlds.run_world("tiny", 1, 0.2, "ndjson", tmp_path / "taken" / "world")
+        worlds.run_world("tiny", 1, 0.02, "ndjson", tmp_path / "taken" / "world")
 
 
 def test_score_without_truth(tmp_path):

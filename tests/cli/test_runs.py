@@ -18,7 +18,8 @@ from stillwatch.store import open_store
 def world(tmp_path_factory):
     place = tmp_path_factory.mktemp("world")
     result = CliRunner().invoke(
-        main, ["world", "run", "tiny", "--seed", "3", "--format", "ndjson", "--out", str(place)]
+        main,
+        ["world", "run", "tiny", "--seed", "3", "--scale", "0.4", "--format", "ndjson", "--out", str(place)],
     )
     assert result.exit_code == 0, result.stderr
     return place

@@ -12,21 +12,25 @@ def read(messages, system=None):
     return converse(DECODER.decode(msgspec.json.encode(messages)), system)
 
 
+def told(messages, system=None) -> tuple:
+    return msgspec.structs.astuple(read(messages, system))
+
+
 def said(role, text):
     return {"role": role, "content": text}
 
 
 def test_one_question():
-    assert read([said("user", "Q")]) == (None, None, "Q", 1, 0, ())
+    assert told([said("user", "Q")]) == (None, None, "Q", 1, 0, ())
 
 
 def test_a_bare_string_is_the_prompt():
-    assert read("Q") == (None, None, "Q", 1, 0, ())
+    assert told("Q") == (None, None, "Q", 1, 0, ())
 
 
 def test_system_and_question():
-    assert read([said("system", "S"), said("user", "Q")]) == ("S", None, "Q", 1, 0, ())
-    assert read([said("developer", "S"), said("user", "Q")], "T") == ("T\nS", None, "Q", 1, 0, ())
+    assert told([said("system", "S"), said("user", "Q")]) == ("S", None, "Q", 1, 0, ())
+    assert told([said("developer", "S"), said("user", "Q")], "T") == ("T\nS", None, "Q", 1, 0, ())
 
 
 def test_what_is_new_against_what_is_repeated():
@@ -106,7 +110,7 @@ def test_responses_items():
 
 def test_opentelemetry_parts():
     parts = [{"type": "text", "content": "Q"}, {"type": "blob", "modality": "image"}]
-    assert read([{"role": "user", "parts": parts}]) == (None, None, "Q", 1, 1, ())
+    assert told([{"role": "user", "parts": parts}]) == (None, None, "Q", 1, 1, ())
 
 
 def test_redacted_text_is_no_text():

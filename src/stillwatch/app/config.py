@@ -44,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         max_bad_share: Share of bad lines in one file above which the run stops.
         skip_bad_files: Go on after a file that cannot be read at all.
         threads: Threads for fingerprinting; at first as many as the process may use.
+        skeletons: Read the prompts of campaigns again in the logs and show the words that nearly all accounts
+            share; no prompt word is ever written without it.
         detect: Settings of the detector, only in the file, as a table `[detect]`.
     """
 
@@ -58,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_bad_share: Share = 0.1
     skip_bad_files: bool = False
     threads: Count = msgspec.field(default_factory=_cores)
+    skeletons: bool = False
     detect: dict[str, Any] = {}
 
 

@@ -12,11 +12,13 @@ from stillwatch import __version__
 from stillwatch.app.config import Settings, section
 from stillwatch.app.identity import carry_over
 from stillwatch.app.outputs import read_known, write_atomically, write_outputs
+from stillwatch.app.sides import put_sides, rejected_rows
+from stillwatch.app.skeletons import with_words
 from stillwatch.cases import render_report
 from stillwatch.detect.config import DetectConfig
 from stillwatch.detect.pipeline import detect as find_groups
 from stillwatch.detect.tables import Tables
-from stillwatch.ingest import IngestOptions, IngestReport, ingest_files, read_accounts, read_enforcement
+from stillwatch.ingest import IngestOptions, IngestReport, ingest_files
 from stillwatch.ingest.fingerprint import FingerprintKey
 from stillwatch.ingest.fingerprint.key import hkdf_sha256
 from stillwatch.model.coverage import CoverageCard, card
@@ -65,11 +67,9 @@ def ingest(logs: Sequence[Path], settings: Settings, now: datetime, progress: Pr
     store = _store(settings)
     with StoreWriter(store) as writer:
         key = _fingerprint_key(store, settings.key_file)
-        if settings.accounts:
-            writer.put_accounts(read_accounts(settings.accounts, key))
-        if settings.enforcement:
-            writer.put_enforcement(read_enforcement(settings.enforcement, key))
-        return ingest_files(logs, writer, key, _ingest_options(settings, now), progress)
+        tables = put_sides(writer, key, settings, store)
+        report = ingest_files(logs, writer, key, _ingest_options(settings, now), progress)
+        return IngestReport((*report.files, *tables))
 
 
 def detect(out: Path, settings: Settings, now: datetime, progress: Progress) -> Detection:
@@ -82,15 +82,20 @@ def detect(out: Path, settings: Settings, now: datetime, progress: Progress) -> 
     """
     config = _detect_config(settings)
     earlier = read_known(out)
-    with open_store(_store(settings), settings.engine) as reader:
+    store = _store(settings)
+    with open_store(store, settings.engine) as reader:
         tables = Tables(reader.exchanges(), reader.accounts(), reader.enforcement())
         cards = cards_of(reader)
-        rejected = list(reader.rejected())
+        rejected = [*reader.rejected(), *rejected_rows(store)]
         if not any(each.rows for each in cards):
             remedy = "check that they are in one of the formats that --format names"
             raise InputError("the logs", "hold no exchange that could be read", remedy)
         found = find_groups(tables, config, now, progress)
     detection = carry_over(found, earlier)
+    if settings.skeletons:
+        key = FingerprintKey.load(settings.key_file or store / KEY_FILE)
+        formats = {each.source: each.format for each in cards}
+        detection = with_words(detection, formats, key, _ingest_options(settings, now))
     report = render_report(detection, cards, now, __version__)
     write_outputs(
         out,

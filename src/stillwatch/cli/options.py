@@ -60,4 +60,10 @@ ingest_options = _all(
 detect_options = _all(
     click.option("--engine", type=click.Choice(ENGINES), help="What runs the queries [default: duckdb]."),
     click.option("--fdr", type=float, help="False-discovery rate of coordinated groups [default: 0.01]."),
+    click.option(
+        "--skeletons",
+        is_flag=True,
+        default=None,
+        help="Show words that nearly all accounts of a campaign share, read again from your logs.",
+    ),
 )

@@ -120,6 +120,7 @@ def print_group(group: Group) -> None:
     )
     console.print(_evidence_table(group))
     console.print(_hypothesis_table((group.hypothesis, *group.alternatives)))
+    _print_words(console, group)
     for name, values in (
         ("Asks for", [words.asked(name) for name in group.capabilities]),
         ("Models", list(group.models)),
@@ -129,6 +130,17 @@ def print_group(group: Group) -> None:
     ):
         if values:
             console.print(f"{name}: {safe('; '.join(values))}")
+
+
+def _print_words(console: Console, group: Group) -> None:
+    texts = [skeleton.text for skeleton in group.skeletons if skeleton.text]
+    if texts:
+        console.print(
+            "Shared words of the prompts, as the operator asked with --skeletons "
+            "(used in this order by at least 90 % of the sampled accounts, all else masked):"
+        )
+    for text in texts:
+        console.print(f"  {safe(text)}", soft_wrap=True)
 
 
 def _evidence_table(group: Group) -> Table:

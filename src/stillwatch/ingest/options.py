@@ -49,7 +49,7 @@ class FileReport(msgspec.Struct, frozen=True):
     Attributes:
         file: The file, as it was named.
         format: The format it was read as; empty where it was not read.
-        outcome: `read`, `known` (ingested before), `empty` or `failed`.
+        outcome: `read`, `known` (ingested before), `empty`, `failed`, or `table` for a side table.
         lines: Lines (or array items, or Parquet rows) seen.
         exchanges: Exchanges kept.
         rejected: Lines rejected; each stands in `rejected.jsonl` with its reason.

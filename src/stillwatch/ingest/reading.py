@@ -81,6 +81,48 @@ def open_file(path: Path, options: IngestOptions) -> Iterator[OpenedFile | None]
             )
 
 
+def locate(path: Path, lines: frozenset[int], options: IngestOptions) -> Iterator[Draft]:
+    """Read a log up to the last of `lines` and decode only these; for reading again what was ingested before.
+
+    Raises:
+        InputError: The file cannot be read, or it is not of the format that was asked for.
+    """
+    with open_stream(path) as stream:
+        if stream.head.startswith(PARQUET_MAGIC):
+            yield from _locate_rows(path, lines, options)
+        elif stream.head.strip():
+            document = is_document(stream.head)
+            chosen = choose(str(path), _sample(stream.head, document), options.format)
+            limits = Limits(options.block_bytes, options.block_rows, options.max_line_bytes)
+            try:
+                for block in (document_blocks if document else line_blocks)(stream.readinto, limits):
+                    yield from _located(block, lines, chosen, options)
+                    if block.first + block.lines > max(lines):
+                        return
+            except Unfinished as error:
+                raise InputError(str(path), f"record {error.record} is cut off", "restore the log") from None
+
+
+def _locate_rows(path: Path, lines: frozenset[int], options: IngestOptions) -> Iterator[Draft]:
+    first = 1
+    for batch in PARQUET.batches(path, options.block_rows):
+        inside = (line for line in sorted(lines) if first <= line < first + batch.num_rows)
+        yield from (PARQUET.draft_batch(batch.slice(line - first, 1), line) for line in inside)
+        first += batch.num_rows
+
+
+def _located(
+    block: Block, lines: frozenset[int], chosen: LineFormat, options: IngestOptions
+) -> Iterator[Draft]:
+    inside = lines.intersection(range(block.first, block.first + block.lines))
+    held = bytes(block.data).split(b"\n") if inside else []
+    for number in sorted(inside):
+        line = held[number - block.first]
+        draft = read_block(Block(memoryview(line), number, 1), chosen, options, 0).draft
+        if draft is not None:
+            yield draft
+
+
 def require_known(name: str) -> None:
     """Check that `name` is a format or `auto`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,7 @@ def digest_of(path: Path) -> str:
 
 def unreadable(path: Path, error: OSError) -> InputError:
     """Return the error to raise where the operating system refuses to read `path`."""
-    reason = error.strerror or "it cannot be read"
+    reason = os.strerror(error.errno) if error.errno else "it cannot be read"
     return InputError(str(path), reason.lower(), "check its permissions and that it is still there")
 
 

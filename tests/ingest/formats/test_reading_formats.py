@@ -47,6 +47,24 @@ def test_litellm_refusals_and_reasoning(ingest):
     assert {row["refusal_category"] for row in second} == {"unspecified", "content_filter"}
 
 
+@pytest.mark.parametrize(
+    ("tags", "channel"),
+    [
+        (["User-Agent: x", "channel:reseller", "channel:own"], "reseller"),
+        (["channel:two words", "channel:", 7, None, "channel:cloud"], "cloud"),
+        (["my channel:reseller"], None),
+        ([], None),
+        (None, None),
+        ("channel:own", None),
+        ({"channel:": 1}, None),
+        (["channel:" + "x" * 65], None),
+    ],
+)
+def test_litellm_channel_is_a_tag(ingest, tags, channel):
+    row = one(ingest, LITELLM | {"metadata": {"user_api_key_user_id": "u"}, "request_tags": tags})
+    assert row["channel"] == channel
+
+
 def test_litellm_attempts_of_one_call_are_different_exchanges(ingest):
     user = {"metadata": {"user_api_key_user_id": "u"}, "litellm_call_id": "c"}
     failed = LITELLM | user | {"status": "failure", "error_information": {"error_code": "429"}}
