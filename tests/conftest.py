@@ -27,16 +27,22 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(_CACHES / os.environ.get("PYTEST_XD
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 
+# Tests that share fixtures of many seconds, which would otherwise be made in every worker.
+_TOGETHER = ("app/test_pipeline.py", "benchmarks/test_speed_detect.py", "cli/test_runs.py", "worlds/")
 _NO_JAVA = not (os.environ.get("JAVA_HOME") or shutil.which("java"))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give all tests of Spark to one worker, so that one JVM is started.
+    """Give all tests of Spark to one worker, so that one JVM is started, and others by what they share.
 
     PySpark 4.0, the newest that Ibis allows, leaves its sockets to the garbage collector.
     """
     for item in items:
+        place = item.path.relative_to(Path(__file__).parent).as_posix()
+        shared = next((prefix for prefix in _TOGETHER if place.startswith(prefix)), None)
+        if shared is not None:
+            item.add_marker(pytest.mark.xdist_group(shared))
         if item.get_closest_marker("spark"):
             item.add_marker(pytest.mark.xdist_group("spark"))
             item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
