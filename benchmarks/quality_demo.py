@@ -1,12 +1,13 @@
 """How well the demo-sized world is judged, over many seeds, through the command that users run.
 
-    python benchmarks/quality_demo.py [--seeds 1-20] [--processes 2]
+    python benchmarks/quality_demo.py [--seeds 21-40] [--processes 2]
 
 For each seed the world `demo` is written as LiteLLM logs and `stillwatch scan` runs on these files in a
 process of its own; then the truth is set beside what it wrote (`quality_truth`). The world `calm`, in which
 there is no campaign, is run likewise. Details of each run go to build/bench/quality_demo_details.jsonl.
 
-Settings were tuned on seeds from 1000 on; the seeds here have never been looked at for that.
+Settings were tuned on seeds from 1000 on. Seeds 1 to 6 were looked at once before the last change of method; the seeds
+here never were.
 """
 
 from __future__ import annotations
@@ -205,7 +206,7 @@ def main() -> int:
     """Run, print, write."""
     options = harness.parser(__doc__)
     options.add_argument(
-        "--seeds", type=parse_seeds, default="1-20", help="such as 1-3 or 1,5 (default 1-20)"
+        "--seeds", type=parse_seeds, default="21-40", help="such as 21-23 or 21,25 (default 21-40)"
     )
     options.add_argument("--processes", type=int, default=1, help="worlds at the same time (default 1)")
     options.add_argument("--scenarios", nargs="+", default=["demo", "calm"], choices=["demo", "calm"])

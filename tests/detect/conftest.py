@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from stillwatch.detect.behaviour import Behaviour
-from stillwatch.detect.book import CODED, Book
+from stillwatch.detect.book import CODED, Book, Volumes
 from stillwatch.detect.membership import Membership
 from stillwatch.detect.strands import Strands
 
@@ -25,9 +25,14 @@ def book_of(totals, **known):
         "reseller": np.zeros(size, bool),
         "banned": np.full(size, np.nan),
         "known": np.zeros(size, bool),
-        "volumes": np.unique(totals.sum(axis=1), return_counts=True),
     } | known
-    given = {n: column if n == "volumes" else np.asarray(column) for n, column in given.items()}
+    given = {name: np.asarray(column) for name, column in given.items()}
+    sums = totals.sum(axis=1)
+    given |= {
+        "exchanges": sums,
+        "volumes": Volumes.of(sums),
+        "held_out_volumes": Volumes.of(totals[:, 1:].sum(axis=1)),
+    }
     codes = {name: np.asarray(column, np.int64) for name, column in codes.items()}
     fingerprint = np.arange(size, dtype=np.int64) * 16 + 11
     return Book(fingerprint=fingerprint, totals=totals, codes=codes, **given)

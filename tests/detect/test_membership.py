@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from stillwatch.detect.candidates import Candidate
 from stillwatch.detect.membership import confirm, distinct
 from stillwatch.stats.evalues import log_mixture_e
 
-NOBODY = np.empty(0, np.int64)
 SLICES = [0.6, 0.2, 0.2]
 
 
@@ -25,14 +23,14 @@ def spread_bits(rng, hits, keys):
     )
 
 
-def confirmed(made, hits, trials, level, *, keys=20, seeds=NOBODY, seed=1):
+def confirmed(made, hits, trials, level, *, keys=20, seed=1):
     """Confirm a candidate that these accounts carry."""
     rng = np.random.default_rng(seed)
     carriers = np.flatnonzero(hits)
     sent = dealt(rng, hits)
     strands = made.strands(carriers, sent[carriers], spread_bits(rng, hits[carriers], keys))
     book = made.book(sent + dealt(rng, trials - hits))
-    return confirm(Candidate(np.arange(keys), seeds, 1), strands, book, level)
+    return confirm(strands, book, level)
 
 
 def null_world(rng, mean, dispersion, accounts=300):
@@ -64,7 +62,7 @@ def test_nobody_is_named_under_the_null_more_often_than_the_level_says(made, mea
 
 @pytest.mark.parametrize(("mean", "dispersion", "keys"), NULLS)
 def test_sharing_is_not_proven_under_the_null(made, mean, dispersion, keys):
-    """The accounts are those that carried the keys in the discovery slice; P(e >= 20) <= 1 / 20 (Markov)."""
+    """P(e >= 20) <= 1 / 20 (Markov)."""
     rng = np.random.default_rng(13)
     drawn = [null_world(rng, mean, dispersion) for _ in range(40)]
     log_e = [confirmed(made, *world, 0.05, keys=keys, seed=n).group_log_e for n, world in enumerate(drawn)]
@@ -92,25 +90,25 @@ def test_planted_members_are_all_found_and_nobody_else_is(made, members):
     planted = np.sort(rng.permutation(300)[:members])
     trials[planted] = 60
     hits[planted] = 30
-    found = confirmed(made, hits, trials, 0.001, seeds=planted)
+    found = confirmed(made, hits, trials, 0.001)
     assert found.strands.account.tolist() == planted.tolist()
     assert found.group_log_e > np.log(1000)
     assert found.background < 0.02
-    assert found.held_out == pytest.approx(0.4 * 60 * members, rel=0.7)
+    assert found.held_out >= 0.2 * 60 * members
 
 
 def test_members_who_carry_the_keys_in_part_of_their_traffic_are_found(made):
     rng = np.random.default_rng(3)
     hits, trials = null_world(rng, 0.001, 50.0)
     hits[:30], trials[:30] = 20, 99
-    found = confirmed(made, hits, trials, 0.001, seeds=np.arange(30))
+    found = confirmed(made, hits, trials, 0.001)
     assert set(range(30)) <= set(found.strands.account.tolist())
 
 
 def test_one_fixed_prompt_of_everybody_names_everybody(made):
     hits, trials = np.zeros(300, np.int64), np.full(300, 40)
     hits[:25] = 36
-    found = confirmed(made, hits, trials, 0.001, keys=1, seeds=np.arange(25))
+    found = confirmed(made, hits, trials, 0.001, keys=1)
     assert found.strands.account.tolist() == list(range(25))
 
 
@@ -118,11 +116,9 @@ def test_one_fixed_prompt_of_everybody_names_everybody(made):
 def test_nobody_is_named_for_less_than_three_exchanges(made, hits):
     counts, trials = np.zeros(3000, np.int64), np.full(3000, 40)
     counts[:40], trials[:40] = hits, hits
-    assert confirmed(made, counts, trials, 0.05, seeds=np.arange(40)).strands.account.size == 0
+    assert confirmed(made, counts, trials, 0.05).strands.account.size == 0
     counts[:20], trials[:20] = 30, 30
-    assert confirmed(made, counts, trials, 0.05, seeds=np.arange(40)).strands.account.tolist() == list(
-        range(20)
-    )
+    assert confirmed(made, counts, trials, 0.05).strands.account.tolist() == list(range(20))
 
 
 def test_a_key_that_most_accounts_use_a_little_names_hardly_anybody(made):
@@ -139,8 +135,7 @@ def test_hits_on_the_discovery_slice_alone_prove_no_sharing(made):
     hits = np.zeros((40, 3), np.int64)
     hits[:, 0] = 20
     totals = np.tile([20, 10, 10], (400, 1))
-    candidate = Candidate(np.arange(3), np.arange(40), 1)
-    found = confirm(candidate, made.strands(np.arange(40), hits, np.full(40, 7)), made.book(totals), 0.001)
+    found = confirm(made.strands(np.arange(40), hits, np.full(40, 7)), made.book(totals), 0.001)
     assert found.group_log_e < 0
 
 

@@ -102,9 +102,7 @@ def _confirm(
         return []
     counts = strands.strand_counts(exchanges, marks_of(discovered, [one.keys for one in found])).to_pyarrow()
     carriers = strands.split_strands(counts, book.fingerprint, len(found))
-    confirmed = [
-        membership.confirm(mine, book, config.member_fdr) for mine in carriers
-    ]
+    confirmed = [membership.confirm(mine, book, config.member_fdr) for mine in carriers]
     real = e_bh(np.array([one.group_log_e for one in confirmed]), config.fdr)
     return [
         Confirmed(one.keys, group) if sure and group.strands.account.size >= config.least_accounts else None

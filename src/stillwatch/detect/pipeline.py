@@ -132,7 +132,9 @@ def _assembled(
     names = _names(exchanges, judged, book)
     accused = [one for one in judged if one.verdict in _ACCUSED]
     described = iter(_skeletons(exchanges, accused, discovered, book, config))
-    graph = [(next(described), discovered.links) if one.verdict in _ACCUSED else ([], _NO_LINKS) for one in judged]
+    graph = [
+        (next(described), discovered.links) if one.verdict in _ACCUSED else ([], _NO_LINKS) for one in judged
+    ]
     return [
         group_of(one, book, names, links, skeleton, config.fdr, now)
         for one, (skeleton, links) in zip(judged, graph, strict=True)
