@@ -6,8 +6,8 @@ For each seed the world `demo` is written as LiteLLM logs and `stillwatch scan` 
 process of its own; then the truth is set beside what it wrote (`quality_truth`). The world `calm`, in which
 there is no campaign, is run likewise. Details of each run go to build/bench/quality_demo_details.jsonl.
 
-Settings were tuned on seeds from 1000 on. Seeds 1 to 6 were looked at once before the last change of method; the seeds
-here never were.
+Settings were tuned on seeds from 1000 on. Seeds 1 to 6 were looked at once before the last change of method;
+the seeds here never were.
 """
 
 from __future__ import annotations
