@@ -34,7 +34,8 @@ def compare(truth_file: Path, out: Path) -> dict[str, Any]:
     others = read_campaigns((out / "groups.jsonl").read_bytes())
     summary = msgspec.json.decode((out / "detection.json").read_bytes())
     score = score_report(truth, campaigns)
-    groups = [*campaigns, *others]
+    level = summary["fdr_level"]
+    groups = [one for one in (*campaigns, *others) if one["error_rate"]["coordination_fdr"] <= level]
     false_groups = sum(strangers(truth, groups))
     errors = [one["error_rate"]["total"] for one in campaigns]
     return {

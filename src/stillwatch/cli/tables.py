@@ -62,7 +62,7 @@ def print_detection(detection: Detection, out: Path) -> None:
         console.print("No distillation campaign found.")
     others = [group for group in detection.groups if group.verdict is not Verdict.CAMPAIGN]
     if others:
-        console.print(f"Other coordinated groups, not accused: {safe(_kinds(others))}.")
+        console.print(f"Other groups with shared prompts, not accused: {safe(_kinds(others))}.")
     console.print(
         f"Looked at {words.counted(detection.exchanges, 'exchange')} of "
         f"{words.counted(detection.accounts, 'account')}; "

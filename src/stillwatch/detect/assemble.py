@@ -52,6 +52,7 @@ class Judged:
     ranked: tuple[Hypothesis, ...]
     verdict: Verdict
     log_e: float
+    level: float = 0.0
 
 
 def moment(microseconds: int) -> datetime:

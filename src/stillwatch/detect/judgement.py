@@ -19,7 +19,7 @@ from stillwatch.detect.profiles import Frame, make_profiles, newest_model
 from stillwatch.detect.tables import Span, confirmation_blocks
 from stillwatch.model.findings import Verdict
 from stillwatch.model.views import KIND_MASK, View
-from stillwatch.stats.fdr import e_bh
+from stillwatch.stats.fdr import e_bh, e_bh_levels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -202,6 +202,7 @@ def judge(
         ]
     )
     dropped = np.full(max(len(discovered.found) - len(groups), 0), -np.inf)
+    levels = e_bh_levels(np.concatenate([log_e, dropped]))[: len(groups)]
     coordinated = e_bh(np.concatenate([log_e, dropped]), config.fdr)[: len(groups)]
     judged = []
     for at, (group, (found, mine)) in enumerate(zip(groups, weighed, strict=True)):
@@ -216,7 +217,18 @@ def judge(
             ranked, coordinated=bool(coordinated[at]), second_view=second, verdict_error=config.verdict_error
         )
         judged.append(
-            Judged(group.keys, raw, group.membership, found, known, mine, ranked, said, float(log_e[at]))
+            Judged(
+                keys=group.keys,
+                raw=raw,
+                membership=group.membership,
+                evidence=found,
+                features=known,
+                rows=mine,
+                ranked=ranked,
+                verdict=said,
+                log_e=float(log_e[at]),
+                level=float(levels[at]),
+            )
         )
     return merged(judged)
 

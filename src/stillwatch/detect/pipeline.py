@@ -136,7 +136,8 @@ def _assembled(
         (next(described), discovered.links) if one.verdict in _ACCUSED else ([], _NO_LINKS) for one in judged
     ]
     return [
-        group_of(one, book, names, links, skeleton, config.fdr, now)
+        # a group that was not discovered at the level says at which level it would have been
+        group_of(one, book, names, links, skeleton, max(config.fdr, one.level), now)
         for one, (skeleton, links) in zip(judged, graph, strict=True)
     ]
 
