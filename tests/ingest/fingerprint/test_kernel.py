@@ -66,6 +66,7 @@ def test_any_text_equals_the_reference(rows):
     st.booleans(),
 )
 @example(values=[b"ab\xe2\x82c \xff\xfe d\xed\xa0\x80e \xf4\x90\x80\x80 \xc0\xafz \xe2"], wide=False)
+@example(values=[b"." * 58 + b"<think>" + b"." * 9, b"." * 80], wide=False)  # a closing sign on byte 64
 def test_any_bytes_equal_the_reference(values, wide):
     got = fingerprint(batch_of_bytes(values, wide=wide), KEY).to_pylist()
     nothing = dict.fromkeys(COLUMNS)

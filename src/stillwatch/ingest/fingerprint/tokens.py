@@ -174,7 +174,8 @@ def _ascii(s: Scratch, secret: NDArray[np.uint64], table: UnicodeTable, stop: in
         letters, digits, others, closers = classify(position)
         first_other = trailing_zeros(others)
         limit = min(np.int64(64), stop - position, first_other)
-        skip = _separator(table, position + limit, stop) if limit == first_other else 0
+        stopped = limit == first_other and limit < 64
+        skip = _separator(table, position + limit, stop) if stopped else 0
         if limit + skip == 0:
             return
         mask = ALL >> np.uint64(64 - limit) if limit > 0 else np.uint64(0)
@@ -190,7 +191,7 @@ def _ascii(s: Scratch, secret: NDArray[np.uint64], table: UnicodeTable, stop: in
             mask >>= np.uint64(limit - advance)
         _cut(s, secret, letters & mask, digits & mask)
         s.at[POSITION] = position + advance + skip
-        if limit == first_other and skip == 0:
+        if stopped and skip == 0:
             return
 
 
