@@ -11,7 +11,7 @@ from scipy.stats import norm
 from stillwatch.detect.evidence import combine
 from stillwatch.detect.profiles import STATISTICS, statistics_of
 from stillwatch.model.findings import NullAudit
-from stillwatch.stats.nullaudit import empirical_null, within
+from stillwatch.stats.nullaudit import within
 
 if TYPE_CHECKING:
     from stillwatch.detect.placebo import Placebos
@@ -45,7 +45,8 @@ def audit_null(placebos: Placebos, group_p: Floats, seed: int) -> NullAudit:
     # a single lucky draw must not decide, so e-values count up to a bound; their expectation stays at most 1
     capped = np.exp(np.minimum(log_e, _MOST_LOG_E))
     mean_e, error = float(capped.mean()), float(capped.std() / np.sqrt(_GROUPS))
-    sigma = float(empirical_null(z).sigma)
+    # nothing but nulls stands here, so all scores count, not only their centre as in Efron's estimate
+    sigma = float(z.std())
     sound = within(sigma) and mean_e - 3 * error <= 1.0
     return NullAudit(
         placebos=placebos.number,

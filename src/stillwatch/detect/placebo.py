@@ -123,32 +123,20 @@ class Placebos:
     def draw(self, size: int, volume: float, half: int, number: int, rng: np.random.Generator) -> Ints:
         """Draw groups of about the given volume (to a power of two) from one half, as rows of the pool.
 
-        Each group walks through a window of the pool, ordered by volume, with a stride that is coprime to the
-        window's length, so that no account stands twice in a group.
+        Each group is a uniform choice, without repeats, from a window of the pool ordered by volume; places
+        that the window cannot fill are -1.
         """
         mine = np.flatnonzero(np.arange(self.volume.size) % 2 == half)
         ordered = mine[np.argsort(self.volume[mine], kind="stable")]
-        width = _prime_below(min(max(6 * size, _LEAST_WINDOW), ordered.size))
+        width = min(max(6 * size, _LEAST_WINDOW), ordered.size)
         middle = int(np.searchsorted(self.volume[ordered], 1.5 * 2.0 ** _octave(volume)))
         low = int(np.clip(middle - width // 2, 0, ordered.size - width))
-        start = rng.integers(0, width, number)
-        stride = rng.integers(1, max(width, 2), number)
-        # a window shuffled anew for each stretch of groups: strides alone would repeat the same neighbours
-        window = ordered[low : low + width]
-        place = (start[:, None] + stride[:, None] * np.arange(size)) % width
-        shuffles = np.stack([rng.permutation(window) for _ in range(64)])
-        groups: Ints = shuffles[rng.integers(0, 64, number)[:, None], place]
-        groups[:, width:] = -1
+        filled = min(size, width)
+        chosen = np.argsort(rng.random((number, width)), axis=1)[:, :filled]
+        groups = np.full((number, size), -1, dtype=np.int64)
+        groups[:, :filled] = ordered[low : low + width][chosen]
         return groups
 
 
 def _octave(volume: float) -> int:
     return int(np.log2(max(volume, 1.0)))
-
-
-def _prime_below(limit: int) -> int:
-    """Return the largest prime that is at most `limit`, or 1."""
-    for value in range(limit, 1, -1):
-        if all(value % divisor for divisor in range(2, int(value**0.5) + 1)):
-            return value
-    return 1
