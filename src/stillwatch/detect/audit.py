@@ -26,8 +26,8 @@ _MOST_LOG_E = float(np.log(100.0))
 def audit_null(placebos: Placebos, group_p: Floats, seed: int) -> NullAudit:
     """Judge groups drawn like placebos, but with other random numbers, as if they were candidates.
 
-    Their e-values must average at most 1, and their z-scores must have a standard deviation of 1 (the
-    empirical null of Efron 2004, doi 10.1198/016214504000000089); otherwise every error rate of the report is
+    Their e-values must average at most 1, and their z-scores must have a standard deviation of 1 (compare
+    Efron 2004, doi 10.1198/016214504000000089); otherwise every error rate of the report is
     in doubt and the report says so.
 
     Args:

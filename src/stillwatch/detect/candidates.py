@@ -39,7 +39,7 @@ class Candidate:
 
     Attributes:
         keys: Positions in `Keys` that an exchange can carry (text, system prompt, tools), ascending.
-        seeds: Account numbers whose discovery slice chose these keys; they are confirmed on other slices.
+        seeds: Account numbers that the keys were chosen for; empty for a cluster of keys.
         uses: Exchanges that carried the keys in the discovery slice, the rank of the candidate.
     """
 

@@ -41,7 +41,7 @@ _OTHER_ORGANISATIONS = 0.2
 
 @dataclass(frozen=True)
 class Confirmed:
-    """A candidate whose sharing held up on exchanges that did not find it."""
+    """A candidate whose sharing held up on the confirmation slices."""
 
     keys: Ints
     membership: Membership

@@ -1,4 +1,4 @@
-"""Which accounts belong to a group: confirmation on exchanges that did not find it."""
+"""Which accounts belong to a group: each against the background of all others."""
 
 from __future__ import annotations
 

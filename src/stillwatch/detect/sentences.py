@@ -89,7 +89,7 @@ def _text(membership: Membership, keys: int) -> Finding:
     return Finding(
         measure="shared_prompts",
         method=(
-            "mixture e-value against an over-dispersed background, on exchanges that did not choose the keys"
+            "mixture e-value over all accounts against an over-dispersed background, confirmation slices"
         ),
         version=METHOD_VERSION,
         view=View.TEXT,

@@ -77,7 +77,7 @@ class Member(msgspec.Struct, frozen=True):
         strand_exchanges: Exchanges of the account that carry the group's keys.
         exchanges: All exchanges of the account.
         share: strand_exchanges / exchanges.
-        e_value: Evidence that the account belongs to the group, from exchanges that did not find it.
+        e_value: Evidence that the account belongs to the group, from all that it sent.
         first_seen: First exchange of the strand.
         last_seen: Last exchange of the strand.
     """
