@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.worlds import read_campaigns, score_report
+from stillwatch.worlds.score import score_claims
+from stillwatch.worlds.score_claims import Claim
 
 
 def truth(*accounts: tuple[str, str | None, str | None, int, int]) -> pa.Table:
@@ -121,3 +126,43 @@ def test_a_calm_world_asks_for_nothing():
     score = score_report(truth(("h1", None, None, 0, 2)), [])
     assert score.campaigns == ()
     assert score.found_share == pytest.approx(1.0)
+
+
+def timed(*, reported: str | None) -> float | None:
+    """Campaign A sends its nine wanted exchanges at hours 0 to 8; the first report comes at `reported`."""
+    rows = WORLD.filter(pc.and_(pc.equal(WORLD["campaign"], "A"), WORLD["is_strand"]))
+    hours = [datetime(2026, 10, 5, hour, tzinfo=UTC) for hour in range(rows.num_rows)]
+    when = pa.array(hours, pa.timestamp("us", tz="UTC"))
+    claim = Claim(("a1", "a2"), first_alarm=None if reported is None else datetime.fromisoformat(reported))
+    return score_claims(rows.append_column("ts", when), [claim]).campaigns[0].taken_at_first_report
+
+
+def test_it_is_told_how_much_was_taken_at_the_first_report():
+    assert timed(reported="2026-10-05T02:30:00+00:00") == pytest.approx(3 / 9)
+    assert timed(reported="2026-10-01T00:00:00+00:00") == 0.0
+    assert timed(reported="2026-11-01T00:00:00+00:00") == 1.0
+    assert timed(reported=None) is None
+
+
+def test_without_times_in_the_truth_nothing_is_said_of_time():
+    score = score_claims(WORLD, [Claim(("a1",), first_alarm=datetime(2026, 10, 5, tzinfo=UTC))])
+    assert score.campaigns[0].taken_at_first_report is None
+    assert score.campaigns[0].first_report is not None
+
+
+def test_the_earliest_true_report_counts():
+    early, late = datetime(2026, 10, 5, tzinfo=UTC), datetime(2026, 10, 9, tzinfo=UTC)
+    claims = [Claim(("a1",), first_alarm=late), Claim(("a2",), first_alarm=early)]
+    claims.append(Claim(("h1",), first_alarm=datetime(2026, 1, 1, tzinfo=UTC)))
+    assert score_claims(WORLD, claims).campaigns[0].first_report == early
+
+
+def test_stated_and_realised_error_rates_stand_side_by_side():
+    score = score_claims(WORLD, [Claim(("a1",), error_rate=0.02), Claim(("h1",), error_rate=0.04)])
+    assert score.stated_fdr == pytest.approx(0.03)
+    assert score.realised_fdr == 0.5
+    assert score_claims(WORLD, [Claim(("a1",))]).stated_fdr is None
+
+
+def test_honest_accounts_are_counted_per_hundred_thousand():
+    assert score_claims(WORLD, [Claim(("h1",))]).honest_named_per_100k == pytest.approx(25_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,8 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.worlds.score_claims import Claim, claims_of, read_campaigns
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["LEAST_WANTED", "CampaignScore", "Score", "read_campaigns", "score_claims", "score_report"]
 
 LEAST_WANTED = 3
 """An account counts as one to be found when it sent at least so many exchanges of its campaign."""
@@ -29,6 +34,9 @@ class CampaignScore(msgspec.Struct, frozen=True):
         exchanges: Exchanges of the campaign.
         exchanges_found: How many of them came from accounts found.
         reports: True reports in which accounts of this campaign are the most.
+        first_report: First alarm of these reports; None where none of them says when it was made.
+        taken_at_first_report: Share of the campaign's exchanges that had been sent by then; None where the
+            time is not known or the truth has no times.
     """
 
     campaign: str
@@ -40,6 +48,8 @@ class CampaignScore(msgspec.Struct, frozen=True):
     exchanges: int
     exchanges_found: int
     reports: int
+    first_report: datetime | None = None
+    taken_at_first_report: float | None = None
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -57,8 +67,11 @@ class Score(msgspec.Struct, frozen=True):
         honest_accounts: Honest accounts with traffic.
         honest_named: How many of them stand in any report.
         honest_named_rate: honest_named / honest_accounts.
+        honest_named_per_100k: The same, of 100,000 honest accounts.
         honest_fleets: Fleets of which a report consists for more than half.
         unknown_accounts: Reported accounts that the truth does not know.
+        stated_fdr: Mean of the error rates that the reports state; None where none states one.
+        realised_fdr: false_discovery_proportion again, to be set beside it.
     """
 
     reports: int
@@ -70,8 +83,11 @@ class Score(msgspec.Struct, frozen=True):
     honest_accounts: int
     honest_named: int
     honest_named_rate: float
+    honest_named_per_100k: float
     honest_fleets: tuple[str, ...]
     unknown_accounts: int
+    stated_fdr: float | None
+    realised_fdr: float
 
 
 def score_report(truth: pa.Table, campaigns: Iterable[Mapping[str, Any]]) -> Score:
@@ -85,20 +101,44 @@ def score_report(truth: pa.Table, campaigns: Iterable[Mapping[str, Any]]) -> Sco
     Returns:
         The score; a pure function of its arguments.
     """
+    return score_claims(truth, claims_of(campaigns))
+
+
+def score_claims(truth: pa.Table, claims: Sequence[Claim]) -> Score:
+    """Compare what any detector claims with the truth.
+
+    Args:
+        truth: As for `score_report`; with a column `ts` it is also told how much a campaign had taken when it
+            was first reported.
+        claims: What the detector said (`score_claims.read_claims`).
+
+    Returns:
+        The score; a pure function of its arguments.
+    """
     accounts = _per_account(truth)
     known = {identifier: row for row, identifier in enumerate(accounts["account_id"].to_pylist())}
-    named = [_members(report) for report in campaigns if report.get("verdict", "campaign") == "campaign"]
-    rows = [np.array(sorted(known[a] for a in group if a in known), dtype=np.int64) for group in named]
-    return _score(accounts, rows, len(set().union(*named) - known.keys()))
+    rows = [np.array(sorted(known[a] for a in one.accounts if a in known), dtype=np.int64) for one in claims]
+    named = {account for one in claims for account in one.accounts}
+    return _score(_Truth(truth, accounts), claims, rows, len(named - known.keys()))
 
 
-def read_campaigns(content: bytes) -> list[dict[str, Any]]:
-    """Read the lines of a `campaigns.jsonl`."""
-    return [msgspec.json.decode(line) for line in content.splitlines() if line.strip()]
+class _Truth:
+    """The truth by account, with the exchanges beside it for questions about time."""
 
+    def __init__(self, exchanges: pa.Table, accounts: pa.Table) -> None:
+        self.exchanges = exchanges
+        self.accounts = accounts
+        self.guilty = accounts["campaign"].is_valid().to_numpy(zero_copy_only=False)
 
-def _members(report: Mapping[str, Any]) -> set[str]:
-    return {member["account_id"] for member in report["members"]}
+    def taken(self, campaign: str, until: datetime | None) -> float | None:
+        """Return the share of the campaign's exchanges that were sent by `until`."""
+        if until is None or "ts" not in self.exchanges.column_names:
+            return None
+        theirs = pc.and_kleene(pc.equal(self.exchanges["campaign"], campaign), self.exchanges["is_strand"])
+        sent = self.exchanges["ts"].filter(theirs)
+        if len(sent) == 0:
+            return None
+        return float(pc.mean(pc.less_equal(sent, pa.scalar(until, sent.type)).cast(pa.float64())).as_py())
 
 
 def _per_account(truth: pa.Table) -> pa.Table:
@@ -107,28 +147,40 @@ def _per_account(truth: pa.Table) -> pa.Table:
     return counted.group_by(keys).aggregate([("wanted", "sum")]).sort_by("account_id")
 
 
-def _score(accounts: pa.Table, reports: Sequence[np.ndarray[Any, Any]], unknown: int) -> Score:
-    guilty = accounts["campaign"].is_valid().to_numpy(zero_copy_only=False)
-    shares = [float(guilty[rows].mean()) if len(rows) else 0.0 for rows in reports]
-    true = [rows for rows, share in zip(reports, shares, strict=True) if share > 0.5]
-    false = [rows for rows, share in zip(reports, shares, strict=True) if share <= 0.5]
-    found, named = _mark(true, len(guilty)), _mark(reports, len(guilty))
-    scores = tuple(_campaign(accounts, name, found, true) for name in _campaigns(accounts))
+def _score(
+    truth: _Truth, claims: Sequence[Claim], rows: Sequence[np.ndarray[Any, Any]], unknown: int
+) -> Score:
+    guilty = truth.guilty
+    shares = [float(guilty[members].mean()) if len(members) else 0.0 for members in rows]
+    true = [(one, members) for one, members, share in zip(claims, rows, shares, strict=True) if share > 0.5]
+    false = [members for members, share in zip(rows, shares, strict=True) if share <= 0.5]
+    found, named = _mark([members for _, members in true], len(guilty)), _mark(rows, len(guilty))
+    leading = [_most_common(truth.accounts["campaign"], members) for _, members in true]
+    scores = tuple(
+        _campaign(
+            truth, name, found, [one for (one, _), most in zip(true, leading, strict=True) if most == name]
+        )
+        for name in _campaigns(truth.accounts)
+    )
     wanted = sum(score.accounts for score in scores)
     honest = int((~guilty).sum())
     wrong = int((named & ~guilty).sum())
+    stated = [one.error_rate for one in claims if one.error_rate is not None]
     return Score(
-        reports=len(reports),
+        reports=len(rows),
         false_reports=len(false),
-        false_discovery_proportion=len(false) / len(reports) if reports else 0.0,
+        false_discovery_proportion=len(false) / len(rows) if rows else 0.0,
         campaigns=scores,
         found_share=sum(score.found for score in scores) / wanted if wanted else 1.0,
         purity=float(guilty[found].mean()) if found.any() else 1.0,
         honest_accounts=honest,
         honest_named=wrong,
         honest_named_rate=wrong / honest if honest else 0.0,
-        honest_fleets=_fleets(accounts, false),
+        honest_named_per_100k=wrong / honest * 100_000 if honest else 0.0,
+        honest_fleets=_fleets(truth.accounts, false),
         unknown_accounts=unknown,
+        stated_fdr=float(np.mean(stated)) if stated else None,
+        realised_fdr=len(false) / len(rows) if rows else 0.0,
     )
 
 
@@ -144,12 +196,12 @@ def _campaigns(accounts: pa.Table) -> list[str]:
 
 
 def _campaign(
-    accounts: pa.Table, name: str, found: np.ndarray[Any, Any], true: Sequence[np.ndarray[Any, Any]]
+    truth: _Truth, name: str, found: np.ndarray[Any, Any], reports: Sequence[Claim]
 ) -> CampaignScore:
-    theirs = accounts["campaign"].to_numpy() == name
-    wanted = accounts["wanted_sum"].to_numpy()
+    theirs = pc.fill_null(pc.equal(truth.accounts["campaign"], name), fill_value=False).to_numpy()
+    wanted = truth.accounts["wanted_sum"].to_numpy()
     sought = theirs & (wanted >= LEAST_WANTED)
-    most = [_most_common(accounts["campaign"], rows) for rows in true]
+    first = min((one.first_alarm for one in reports if one.first_alarm is not None), default=None)
     return CampaignScore(
         campaign=name,
         accounts=int(sought.sum()),
@@ -159,7 +211,9 @@ def _campaign(
         all_found=int((theirs & found).sum()),
         exchanges=int(wanted[theirs].sum()),
         exchanges_found=int(wanted[theirs & found].sum()),
-        reports=most.count(name),
+        reports=len(reports),
+        first_report=first,
+        taken_at_first_report=truth.taken(name, first),
     )
 
 
