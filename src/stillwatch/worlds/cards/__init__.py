@@ -1,0 +1,19 @@
+"""Campaign cards: what is public about real campaigns, as data that a world can play."""
+
+from stillwatch.worlds.cards.card import Card, Fact, Mark
+from stillwatch.worlds.cards.operation import Craft, Operation, Pool, cut, expected_exchanges, scaled
+from stillwatch.worlds.cards.public import CARDS, card_named
+
+__all__ = [
+    "CARDS",
+    "Card",
+    "Craft",
+    "Fact",
+    "Mark",
+    "Operation",
+    "Pool",
+    "card_named",
+    "cut",
+    "expected_exchanges",
+    "scaled",
+]
