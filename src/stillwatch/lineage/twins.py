@@ -56,14 +56,52 @@ class TwinDesign(msgspec.Struct, frozen=True, kw_only=True):
                 raise InputError(f"twin design, {name}", "is out of range", remedy)
 
 
-class TwinSeed:
-    """The secret of one epoch: which requests get twins, which candidate is served, how content is hashed.
+class Choices:
+    """Which requests get twins and which candidate is served: HMAC-SHA-256 of a secret key.
 
-    All choices are HMAC-SHA-256 of the secret under separate labels. When the epoch is tested, the secret is
-    revealed, so that anybody can repeat every choice.
+    The key is committed before the first request and revealed with the evidence, so that anybody can repeat
+    every choice. It opens nothing else.
     """
 
-    __slots__ = ("_secret",)
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        """Hold `key`, 32 bytes."""
+        self._key = bytes(key)
+
+    def __repr__(self) -> str:
+        """Return a text without the key."""
+        return "Choices(secret)"
+
+    def reveal(self) -> str:
+        """Return the key in hexadecimal, for the evidence file."""
+        return self._key.hex()
+
+    def commitment(self) -> str:
+        """Return the SHA-256 of the labelled key; its 256 random bits hide it. For publication."""
+        return hashlib.sha256(b"stillwatch twin choices v1\0" + self._key).hexdigest()
+
+    def sampled(self, request_id: str, design: TwinDesign) -> bool:
+        """Say whether twins are drawn for the request."""
+        return _number(self._key, b"sample", request_id) < int(design.rate * 2**128)
+
+    def served(self, request_id: str, candidates: int) -> int:
+        """Return the position, among `candidates` in order of drawing, of the answer that is served.
+
+        The position is decided before anything is drawn: a gateway can stream that answer and draw the others
+        aside. Its bias is below 2^-120.
+        """
+        return _number(self._key, b"serve", request_id) % candidates
+
+    def place(self, request_id: str) -> int:
+        """Return a number by which items are put into the order of the test."""
+        return _number(self._key, b"order", request_id)
+
+
+class TwinSeed:
+    """The secret of one epoch: the choices, and the keys under which content and accounts are hashed."""
+
+    __slots__ = ("_secret", "choices")
 
     def __init__(self, secret: bytes) -> None:
         """Hold `secret`, at least 32 bytes of randomness.
@@ -74,48 +112,43 @@ class TwinSeed:
         if len(secret) < SEED_BYTES:
             raise InputError("twin seed", "is shorter than 32 bytes", "take it from a random source")
         self._secret = bytes(secret)
+        self.choices = Choices(_digest(self._secret, b"choices", ""))
 
     def __repr__(self) -> str:
         """Return a text without the secret."""
         return "TwinSeed(secret)"
 
-    def reveal(self) -> bytes:
-        """Return the secret, for the evidence file and the operator's own store."""
-        return self._secret
-
     def commitment(self) -> str:
-        """Return the SHA-256 of the labelled secret; its 256 random bits make it hiding. For publication."""
-        return hashlib.sha256(b"stillwatch twin seed v1\0" + self._secret).hexdigest()
+        """Return the commitment to the choices, see `Choices.commitment`."""
+        return self.choices.commitment()
 
     def sampled(self, request_id: str, design: TwinDesign) -> bool:
         """Say whether twins are drawn for the request."""
-        return self._number(b"sample", request_id) < int(design.rate * 2**128)
+        return self.choices.sampled(request_id, design)
 
     def served(self, request_id: str, candidates: int) -> int:
-        """Return the position, among `candidates` in order of drawing, of the answer that is served.
-
-        The position is decided before anything is drawn: a gateway can stream that answer and draw the others
-        aside. Its bias is below 2^-120.
-        """
-        return self._number(b"serve", request_id) % candidates
+        """Return the position of the answer that is served, see `Choices.served`."""
+        return self.choices.served(request_id, candidates)
 
     def salt(self, request_id: str) -> bytes:
-        """Return the salt of the item's commitment."""
-        return self._digest(b"salt", request_id)[:16]
+        """Return the salt under which the texts of the item are hashed."""
+        return _digest(self._secret, b"salt", request_id)[:16]
 
     def gram_key(self) -> bytes:
         """Return the key of the n-gram hashes."""
-        return self._digest(b"grams", "")
+        return _digest(self._secret, b"grams", "")
 
     def pseudonym(self, account_id: str) -> str:
         """Return what stands for the account in items and evidence."""
-        return self._digest(b"account", account_id).hex()[:16]
+        return _digest(self._secret, b"account", account_id).hex()[:16]
 
-    def _digest(self, label: bytes, text: str) -> bytes:
-        return hmac.digest(self._secret, b"stillwatch twin v1\0" + label + b"\0" + text.encode(), "sha256")
 
-    def _number(self, label: bytes, text: str) -> int:
-        return int.from_bytes(self._digest(label, text)[:16], "big")
+def _digest(secret: bytes, label: bytes, text: str) -> bytes:
+    return hmac.digest(secret, b"stillwatch twin v1\0" + label + b"\0" + text.encode(), "sha256")
+
+
+def _number(secret: bytes, label: bytes, text: str) -> int:
+    return int.from_bytes(_digest(secret, label, text)[:16], "big")
 
 
 class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -252,9 +285,9 @@ def gram_hashes(text: str, key: bytes, gram: int) -> NDArray[np.uint64]:
     return np.unique(np.frombuffer(b"".join(hashed), dtype="<u8"))
 
 
-def served_positions(seed: TwinSeed, items: Iterable[TwinItem]) -> NDArray[np.int64]:
+def served_positions(choices: Choices | TwinSeed, items: Iterable[TwinItem]) -> NDArray[np.int64]:
     """Return the served position of each item, shape (items,)."""
-    return np.array([seed.served(item.id, len(item.candidates)) for item in items], dtype=np.int64)
+    return np.array([choices.served(item.id, len(item.candidates)) for item in items], dtype=np.int64)
 
 
 def has_choice(item: TwinItem) -> bool:

@@ -1,0 +1,237 @@
+"""An epoch of twins on disk: the commitment before, the items during, the seal after, erasure at the end.
+
+An epoch is a directory:
+
+    opening.json   design, commitment to the choices, time of opening: publish it before the first request
+    seed           the secret, hexadecimal, readable by its owner only
+    items.jsonl    one item a line; an erased item leaves its leaf hash
+    seal.json      Merkle root and number of items, time of sealing: publish it when the epoch ends
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from stillwatch.lineage.chain import canonical, leaf_hash, merkle_root
+from stillwatch.lineage.twins import TwinDesign, TwinItem, TwinSeed
+from stillwatch.model.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+_Record = TypeVar("_Record")
+OPENING, SEED, ITEMS, SEAL = "opening.json", "seed", "items.jsonl", "seal.json"
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """What is published before the first request of an epoch."""
+
+    epoch: str
+    opened_at: datetime
+    design: TwinDesign
+    commitment: str
+
+
+class Seal(msgspec.Struct, frozen=True):
+    """What is published when an epoch ends."""
+
+    epoch: str
+    sealed_at: datetime
+    items: int
+    root: str
+    commitment: str
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """What is left of an item whose time is over."""
+
+    id: str
+    leaf: str
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch as read from disk; `leaves` are in the order of the file and cover erased items too."""
+
+    opening: Opening
+    seed: TwinSeed
+    items: tuple[TwinItem, ...]
+    places: tuple[int, ...]
+    leaves: tuple[bytes, ...]
+    seal: Seal | None
+
+
+def leaf_content(item: TwinItem) -> dict[str, Any]:
+    """Return what of an item is committed and may be shown: no text, no n-gram, no reference to the log."""
+    return {
+        "account": item.account,
+        "candidates": [
+            {
+                "digest": candidate.digest,
+                "grams_sha256": hashlib.sha256(candidate.grams).hexdigest(),
+                "log_prob": candidate.log_prob,
+                "words": candidate.words,
+            }
+            for candidate in item.candidates
+        ],
+        "id": item.id,
+        "served_at": item.served_at.isoformat(),
+        "temperature": item.temperature,
+    }
+
+
+def item_leaf(item: TwinItem) -> bytes:
+    """Return the leaf hash of an item."""
+    return leaf_hash(canonical(leaf_content(item)))
+
+
+def open_epoch(directory: Path, epoch: str, design: TwinDesign, secret: bytes, now: datetime) -> Opening:
+    """Make the directory of a new epoch and return what is to be published before its first request.
+
+    Args:
+        directory: Made if it is not there; must not hold an epoch yet.
+        epoch: Its name.
+        design: What is decided beforehand.
+        secret: At least 32 random bytes.
+        now: Time of opening, with a time zone.
+
+    Raises:
+        InputError: There is an epoch already, or the directory cannot be written.
+    """
+    opening = Opening(epoch, now, design, TwinSeed(secret).commitment())
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(directory / SEED, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secret.hex() + "\n")
+        (directory / OPENING).write_bytes(_pretty(opening))
+        (directory / ITEMS).touch(mode=0o600)
+    except FileExistsError:
+        raise InputError(str(directory), "holds an epoch already", "choose a new directory") from None
+    except OSError as error:
+        raise InputError(str(directory), error.strerror or "cannot be written", "choose another") from None
+    return opening
+
+
+def append_items(directory: Path, items: Iterable[TwinItem]) -> None:
+    """Add items to an open epoch.
+
+    Raises:
+        InputError: The epoch is sealed.
+    """
+    if (directory / SEAL).exists():
+        raise InputError(str(directory), "is sealed", "open a new epoch")
+    with (directory / ITEMS).open("ab") as file:
+        file.write(b"".join(msgspec.json.encode(item) + b"\n" for item in items))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def seal_epoch(directory: Path, now: datetime) -> Seal:
+    """End an epoch and return what is to be published.
+
+    Raises:
+        InputError: The epoch is sealed already, or two items have the same identifier.
+    """
+    found = read_epoch(directory)
+    if found.seal is not None:
+        raise InputError(str(directory), "is sealed already", "open a new epoch")
+    if len({item.id for item in found.items}) < len(found.items):
+        raise InputError(str(directory), "has two items of one request", "keep one of them and seal again")
+    root = merkle_root(found.leaves).hex()
+    seal = Seal(found.opening.epoch, now, len(found.leaves), root, found.opening.commitment)
+    (directory / SEAL).write_bytes(_pretty(seal))
+    return seal
+
+
+def erase_expired(directory: Path, now: datetime) -> int:
+    """Erase the content of items whose time is over, and return how many; their leaf hashes stay.
+
+    So the seal still covers the others. The file is replaced whole.
+    """
+    lines, erased = [], 0
+    for line in _lines(directory):
+        record: TwinItem | Erased = line
+        if isinstance(line, TwinItem) and line.expires_at <= now:
+            record, erased = Erased(line.id, item_leaf(line).hex()), erased + 1
+        lines.append(msgspec.json.encode(record) + b"\n")
+    fresh = directory / f".{ITEMS}.{os.getpid()}"
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(b"".join(lines))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(directory / ITEMS)
+    return erased
+
+
+def read_epoch(directory: Path) -> Epoch:
+    """Read the epoch in `directory`.
+
+    Raises:
+        InputError: A file is missing or damaged, or the seal does not fit the items.
+    """
+    opening = _read(directory / OPENING, Opening)
+    seal = _read(directory / SEAL, Seal) if (directory / SEAL).exists() else None
+    lines = _lines(directory)
+    leaves = tuple(
+        bytes.fromhex(line.leaf) if isinstance(line, Erased) else item_leaf(line) for line in lines
+    )
+    seed = _seed(directory / SEED)
+    if seed.commitment() != opening.commitment:
+        raise InputError(str(directory / SEED), "is not the seed that was committed", "restore the file")
+    if seal and (seal.root != merkle_root(leaves).hex() or seal.items != len(leaves)):
+        raise InputError(str(directory / ITEMS), "does not fit the seal", "restore the file as it was sealed")
+    places = tuple(place for place, line in enumerate(lines) if isinstance(line, TwinItem))
+    items = tuple(line for line in lines if isinstance(line, TwinItem))
+    return Epoch(opening, seed, items, places, leaves, seal)
+
+
+def _leaf(line: TwinItem | Erased) -> bytes:
+    return bytes.fromhex(line.leaf) if isinstance(line, Erased) else item_leaf(line)
+
+
+def _lines(directory: Path) -> Sequence[TwinItem | Erased]:
+    path, found = directory / ITEMS, []
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(str(path), error.strerror or "cannot be read", "name an epoch directory") from None
+    for number, line in enumerate(content.splitlines(), 1):
+        try:
+            found.append(_line(line))
+        except (msgspec.DecodeError, ValueError):
+            raise InputError(f"{path}:{number}", "is not a twin item", "restore the file") from None
+    return found
+
+
+def _line(line: bytes) -> TwinItem | Erased:
+    try:
+        return msgspec.json.decode(line, type=TwinItem)
+    except msgspec.ValidationError:
+        return msgspec.json.decode(line, type=Erased)
+
+
+def _seed(path: Path) -> TwinSeed:
+    try:
+        return TwinSeed(bytes.fromhex(path.read_text("ascii").strip()))
+    except (OSError, ValueError):
+        raise InputError(str(path), "is not a seed in hexadecimal", "restore the file") from None
+
+
+def _read(path: Path, kind: type[_Record]) -> _Record:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.DecodeError):
+        raise InputError(str(path), f"is not the {path.stem} of an epoch", "restore the file") from None
+
+
+def _pretty(value: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
