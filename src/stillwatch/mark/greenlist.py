@@ -83,7 +83,7 @@ def permutation(seed: int, size: int) -> Permutation:
     return order
 
 
-@njit(nogil=True, inline="always")
+@njit(nogil=True, forceinline=True)
 def _fold(high: np.uint64, low: np.uint64) -> np.uint64:
     """Reduce high * 2**64 + low modulo 2**64 - 1, up to the double name of zero."""
     total = high + low

@@ -40,7 +40,7 @@ CONTEXT_DOMAIN, TOKEN_DOMAIN = np.uint64(0x574D4358), np.uint64(0x574D544B)
 _HALF = np.uint64(32)
 
 
-@njit(nogil=True, inline="always")
+@njit(nogil=True, forceinline=True)
 def philox(c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64) -> Block:
     """Apply Philox4x32-10 to a counter of four and a key of two 32-bit words, each kept in a uint64.
 
@@ -53,13 +53,13 @@ def philox(c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.ui
     return c0, c1, c2, c3
 
 
-@njit(nogil=True, inline="always")
+@njit(nogil=True, forceinline=True)
 def context_start(width: int) -> Block:
     """Return the state before the first block of a context of `width` tokens."""
     return CONTEXT_DOMAIN, np.uint64(width), np.uint64(0), np.uint64(0)
 
 
-@njit(nogil=True, inline="always")
+@njit(nogil=True, forceinline=True)
 def context_word(context: Tokens, position: int) -> np.uint64:
     """Return the word of a context at `position`; behind its end stands the filling 0xFFFFFFFF - i."""
     if position < context.shape[0]:
@@ -67,7 +67,7 @@ def context_word(context: Tokens, position: int) -> np.uint64:
     return MASK - np.uint64(position & 3)
 
 
-@njit(nogil=True, inline="always")
+@njit(nogil=True, forceinline=True)
 def context_state(context: Tokens, k0: np.uint64, k1: np.uint64) -> Block:
     """Absorb a context, shape (w,), under the low and high words of a key; share it among tokens."""
     s0, s1, s2, s3 = context_start(context.shape[0])
@@ -83,14 +83,14 @@ def context_state(context: Tokens, k0: np.uint64, k1: np.uint64) -> Block:
     return s0, s1, s2, s3
 
 
-@njit(nogil=True, inline="always")
+@njit(nogil=True, forceinline=True)
 def token_block(state: Block, group: np.uint64, k0: np.uint64, k1: np.uint64) -> Block:
     """Return the words of the tokens 4 * `group` to 4 * `group` + 3 after the context `state`."""
     s0, s1, s2, s3 = state
     return philox(group, s0, s1, s2, k0 ^ s3, k1 ^ TOKEN_DOMAIN)
 
 
-@njit(nogil=True, inline="always")
+@njit(nogil=True, forceinline=True)
 def pick(block: Block, place: np.uint64) -> np.uint64:
     """Return entry `place` (0 to 3) of a block without a branch."""
     low = block[1] if place & np.uint64(1) else block[0]
@@ -98,7 +98,7 @@ def pick(block: Block, place: np.uint64) -> np.uint64:
     return high if place & np.uint64(2) else low
 
 
-@njit(nogil=True, inline="always")
+@njit(nogil=True, forceinline=True)
 def token_word(state: Block, token: np.uint64, k0: np.uint64, k1: np.uint64) -> np.uint64:
     """Return the word of one token after the context `state`."""
     token &= MASK
@@ -112,7 +112,7 @@ def word(context: Tokens, token: int, key: np.uint64) -> np.uint64:
     return token_word(context_state(context, k0, k1), np.uint64(token), k0, k1)
 
 
-@njit(nogil=True, inline="always")
+@njit(nogil=True, forceinline=True)
 def unit(value: np.uint64) -> float:
     """Map a word into the open interval (0, 1): (upper 24 bits + 1) / (2**24 + 1) in double precision.
 
