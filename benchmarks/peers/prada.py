@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _MOST = 400
 """Queries of an account that are looked at, the first ones: the test is quadratic in them."""
 _LEAST = 20
+_CHUNK = 500
 
 
 class Prada:
@@ -42,8 +43,9 @@ class Prada:
     def measure(self, log: Log) -> tuple[Ints, Ints, npt.NDArray[np.float64]]:
         """Return accounts, number of their distances, and the Shapiro-Wilk statistics."""
         tested = np.flatnonzero(log.volume >= _LEAST)
-        bounds = log.bounds
-        found = [_statistic(log, int(bounds[a]), int(bounds[a + 1])) for a in tested.tolist()]
+        found = [
+            one for part in np.array_split(tested, tested.size // _CHUNK + 1) for one in _part(log, part)
+        ]
         return tested, np.array([n for n, _ in found], np.int64), np.array([w for _, w in found], np.float64)
 
     def claims(
@@ -58,9 +60,17 @@ class Prada:
         return alone(tested[(number >= settings["least"]) & (statistic < settings["delta"])])
 
 
-def _statistic(log: Log, low: int, high: int) -> tuple[int, float]:
-    rows = np.arange(low, min(high, low + _MOST))
-    distance = nearest_earlier(embed(log, rows))
+def _part(log: Log, accounts: Ints) -> list[tuple[int, float]]:
+    """Embed the first queries of some accounts at once and test each account's."""
+    number = np.minimum(log.volume[accounts], _MOST)
+    ends = np.cumsum(number)
+    rows = np.repeat(log.bounds[accounts] - ends + number, number) + np.arange(number.sum())
+    points = embed(log, rows)
+    return [_statistic(one) for one in np.split(points, ends[:-1])] if accounts.size else []
+
+
+def _statistic(points: npt.NDArray[np.float32]) -> tuple[int, float]:
+    distance = nearest_earlier(points)
     spread = distance.std()
     kept = distance[np.abs(distance - distance.mean()) <= 3 * spread]
     if kept.size < 3 or np.ptp(kept) < 1e-6:
