@@ -49,7 +49,7 @@ class EpochPlan(msgspec.Struct, frozen=True):
         Old epochs stay: what they marked must remain testable.
 
         Raises:
-            InputError: The name is taken or empty, or the start lacks a time zone or lies before the last one.
+            InputError: The name is taken or empty, or the start has no time zone or is before the last one.
         """
         where, taken = f"epoch {name!r}", {epoch.name for epoch in self.epochs}
         if not name or ":" in name or "\0" in name or name in taken:
