@@ -1,6 +1,7 @@
 """A seeded simulated world: honest traffic, honest look-alikes, campaigns, and the truth about them."""
 
-from stillwatch.worlds.scenario import CALM, DEMO, SCENARIOS, TINY, Scenario, named
+from stillwatch.worlds.catalogue import SCENARIOS, named
+from stillwatch.worlds.scenario import CALM, DEMO, TINY, Scenario
 from stillwatch.worlds.score import Score, read_campaigns, score_report
 from stillwatch.worlds.sources import Sources, read_sources
 from stillwatch.worlds.world import World, build_world, truth_table

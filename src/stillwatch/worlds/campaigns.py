@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from stillwatch.worlds import identities, prose
+from stillwatch.worlds import identities
 from stillwatch.worlds.addresses import hosts, roam
 from stillwatch.worlds.conversations import GAPS, Rows, human, single, turns
 from stillwatch.worlds.enforcement import actions
@@ -19,7 +17,10 @@ from stillwatch.worlds.shapes import Floats, Ints, draw, lognormal_table, pick
 from stillwatch.worlds.stage import DAY, HOUR, Stage
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from stillwatch.worlds.identities import Records
+    from stillwatch.worlds.pen import Column
     from stillwatch.worlds.scenario import FixedPrompt, Hydra
 
 QUESTION_MIX = (0.6, 0.2, 0.08, 0.06, 0.06)
@@ -139,23 +140,22 @@ def _questions(stage: Stage, rows: Rows) -> Texts:
     tag = str(rng.choice(["thinking", "reasoning", "scratchpad", "analysis"]))
     template = stage.write("inline_prompt", 1)[0].as_py().replace("TAG", tag)
     question = queue(stage, pick(QUESTION_MIX, len(rows), rng))
-    answer = prose.by_language("answer", np.zeros(len(rows), dtype=np.int64), stage.streams.within("answers"))
+    answer = stage.pen.spoken("answer", np.zeros(len(rows), dtype=np.int64), stage.streams.within("answers"))
+    alone = np.zeros(len(rows), dtype=np.int64)
     return Texts(
-        prompt=prose.fill([template], np.zeros(len(rows), dtype=np.int64), question),
-        answer=pc.binary_join_element_wise(pa.scalar(f"<{tag}>"), answer, pa.scalar(f"</{tag}>"), ""),
+        prompt=stage.pen.fill([template], alone, question),
+        answer=stage.pen.fill([f"<{tag}>[[1]]</{tag}>"], alone, answer),
     )
 
 
-def queue(stage: Stage, tongue: Ints) -> pa.StringArray:
+def queue(stage: Stage, tongue: Ints) -> Column:
     """Write one question for each language index in `tongue`, over many fields, no two the same."""
-    asked = prose.openers(tongue, stage.streams.within("questions"), (0, 0, 0, 0, 0, 0, 1, 3, 6, 12, 20))
+    context = (0, 0, 0, 0, 0, 0, 1, 3, 6, 12, 20)
+    asked = stage.pen.turn(tongue, stage.streams.within("questions"), "opener", context)
     real = np.flatnonzero(tongue == 0)[: len(stage.sources.questions)]
-    asked = prose.put(asked, real, pa.array(stage.sources.questions[: len(real)], pa.string()))
-    seen = pc.dictionary_encode(asked).indices.to_numpy()
-    _, first = np.unique(seen, return_index=True)
-    again = np.setdiff1d(np.arange(len(seen)), first)
-    more = prose.by_language("statement", tongue[again], stage.streams.within("again"))
-    return prose.append(asked, again, more, " ")
+    if len(real):
+        asked = stage.pen.put(asked, real, stage.pen.fixed(stage.sources.questions, np.arange(len(real))))
+    return stage.pen.distinct(asked, tongue, stage.streams.within("again"))
 
 
 def _fixed_settings(stage: Stage, accounts: int, rows: Rows) -> Settings:
@@ -258,13 +258,14 @@ def _hydra_texts(
     templates = stage.write("pool_template", plan.templates).to_pylist()
     tongue = pick(QUESTION_MIX, count, rng)
     task = queue(stage, tongue)
-    reply = prose.by_language("answer", tongue, stage.streams.within("candidates"))
-    asked = prose.fill(templates, rng.integers(0, plan.templates, count), task, reply)
+    reply = stage.pen.spoken("answer", tongue, stage.streams.within("candidates"))
+    asked = stage.pen.fill(templates, rng.integers(0, plan.templates, count), task, reply)
     tail = Rows(rows.account[count:], rows.ts[count:], rows.opener[count:] - count, rows.turn[count:])
     theirs = rows.by_opener(pick((0.45, 0.35, 0.08, 0.06, 0.06), len(rows), rng))[count:]
     chats = chat_texts(stage.within("cover"), tail, theirs)
-    graded = prose.by_language("answer", np.zeros(count, dtype=np.int64), stage.streams.within("graded"))
-    return Texts(pa.concat_arrays([asked, chats.prompt]), pa.concat_arrays([graded, chats.answer]))
+    graded = stage.pen.spoken("answer", np.zeros(count, dtype=np.int64), stage.streams.within("graded"))
+    both = stage.pen.concat
+    return Texts(both([asked, chats.prompt]), both([graded, chats.answer]))
 
 
 def _hydra_settings(

@@ -30,13 +30,13 @@ def university_class(stage: Stage, count: int) -> Part:
     records.plan, records.payment_kind = np.full(count, "free", object), np.full(count, "none", object)
     records.payment_fp = identities.blank(count)
     rows = sessions(stage, records, lognormal_table(2.5, 0.6), TURNS)
-    sheet = stage.write("homework", 14)
+    sheet = stage.write("homework", 14).to_pylist()
     due = np.clip((rows.ts - stage.window.at(1.4)) * 4 // (8 * DAY), 0, 3)
     exercise = np.minimum(due * 3 + rng.integers(0, 5, len(rows)), 13)
     texts = chat_texts(stage, rows, np.zeros(len(rows), dtype=np.int64))
     asked = (rows.turn == 0) & (rng.random(len(rows)) < 0.8)
     texts = Texts(
-        prompt=prose.choose(asked, sheet.take(pa.array(exercise)), texts.prompt), answer=texts.answer
+        prompt=stage.pen.choose(asked, stage.pen.fixed(sheet, exercise), texts.prompt), answer=texts.answer
     )
     visited = np.stack([np.repeat(campus, count), np.repeat(campus + 1, count), records.home], axis=1)
     settings = settle(stage, CHAT, count, rows)
@@ -132,11 +132,11 @@ def sign_up_burst(stage: Stage, count: int) -> Part:
     lag = np.minimum(rng.standard_exponential(count) * 3 * HOUR, 20 * HOUR).astype(np.int64)
     records.created_at = start + lag
     rows = sessions(stage, records, (1, 1, 1, 1, 1, 2, 2, 3, 4, 6, 9), TURNS)
-    suggested = stage.write("homework", 3, "article")
+    suggested = stage.write("homework", 3, "article").to_pylist()
     texts = chat_texts(stage, rows, np.zeros(len(rows), dtype=np.int64))
     copied = (rows.turn == 0) & (rng.random(len(rows)) < 0.3)
-    which = pa.array(rng.integers(0, 3, len(rows)))
-    texts = Texts(prose.choose(copied, suggested.take(which), texts.prompt), texts.answer)
+    said = stage.pen.fixed(suggested, rng.integers(0, 3, len(rows)))
+    texts = Texts(stage.pen.choose(copied, said, texts.prompt), texts.answer)
     visited = np.stack([records.home, hosts("mobile", count, rng)], axis=1)
     settings = settle(stage, CHAT, count, rows)
     return assemble(stage, label_of(stage, records), rows, texts, settings, roam(rows.account, visited, rng))

@@ -70,5 +70,11 @@ def all_actions(
             "verify the payment",
         ),
     ]
-    joined = pa.concat_tables([*tables, *campaigns])
-    return joined.sort_by([("ts", "ascending"), ("account", "ascending"), ("kind", "ascending")])
+    return in_order([*tables, *campaigns])
+
+
+def in_order(tables: Sequence[pa.Table]) -> pa.Table:
+    """Join actions in order of time."""
+    return pa.concat_tables(tables).sort_by(
+        [("ts", "ascending"), ("account", "ascending"), ("kind", "ascending")]
+    )

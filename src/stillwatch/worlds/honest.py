@@ -22,7 +22,7 @@ from stillwatch.worlds.conversations import (
     single,
     turns,
 )
-from stillwatch.worlds.grammar import language, pack
+from stillwatch.worlds.grammar import language
 from stillwatch.worlds.part import REPLY, SHORT_REPLY, Part, Texts, assemble
 from stillwatch.worlds.settings import CHAT, Habit, settle
 from stillwatch.worlds.shapes import Ints, draw, lognormal_table, pick, whole, zipf_weights
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stillwatch.worlds.identities import Records
+    from stillwatch.worlds.pen import Column
     from stillwatch.worlds.stage import Agent, Stage
 
 Flags = npt.NDArray[np.bool_]
@@ -44,22 +45,22 @@ def chat_texts(stage: Stage, rows: Rows, tongue: Ints, context: Sequence[float] 
     """Write chats: an opener, then follow-ups, in the tongue (language index) of each row."""
     first = rows.turn == 0
     prompt = _merge(
+        stage,
         first,
-        prose.written(tongue[first], stage.streams.within("openers"), "opener", context),
-        prose.written(tongue[~first], stage.streams.within("follow"), "follow", prose.FOLLOW_CONTEXT),
+        stage.pen.turn(tongue[first], stage.streams.within("openers"), "opener", context),
+        stage.pen.turn(tongue[~first], stage.streams.within("follow"), "follow", prose.FOLLOW_CONTEXT),
     )
     prompt = _real_chat(stage, prompt, first, tongue)
-    return Texts(prompt=prompt, answer=prose.by_language("answer", tongue, stage.streams.within("answers")))
+    return Texts(prompt=prompt, answer=stage.pen.spoken("answer", tongue, stage.streams.within("answers")))
 
 
-def _real_chat(stage: Stage, prompt: pa.StringArray, first: Flags, tongue: Ints) -> pa.StringArray:
+def _real_chat(stage: Stage, prompt: Column, first: Flags, tongue: Ints) -> Column:
     """Put real turns in the place of generated English ones where sources have them."""
     for texts, rows in ((stage.sources.openers, first), (stage.sources.follow_ups, ~first)):
         places = np.flatnonzero(rows & (tongue == 0))
         if texts:
-            prompt = prose.put(
-                prompt, places, prose.shuffled(texts, len(places), stage.rng(f"real {len(texts)}"))
-            )
+            real = stage.pen.dealt(texts, len(places), stage.rng(f"real {len(texts)}"))
+            prompt = stage.pen.put(prompt, places, real)
     return prompt
 
 
@@ -125,22 +126,20 @@ def developers(stage: Stage, count: int) -> Part:
     records = identities.people(stage, count, "developer")
     rng = stage.rng("developer")
     rows = sessions(stage, records, lognormal_table(2.2, 0.9), TURNS)
-    probes = np.array(
-        [
-            "hi",
-            "ping",
-            "Hello!",
-            "test",
-            "Say this is a test",
-            "Write a haiku",
-            "What is 2+2?",
-            "Tell me a joke",
-        ]
+    probes = (
+        "hi",
+        "ping",
+        "Hello!",
+        "test",
+        "Say this is a test",
+        "Write a haiku",
+        "What is 2+2?",
+        "Tell me a joke",
     )
     texts = chat_texts(stage, rows, np.zeros(len(rows), dtype=np.int64))
     probe = (rng.random(len(rows)) < 0.22) & (rows.turn == 0)
-    said = pa.array(probes[pick((9, 5, 5, 7, 9, 4, 4, 4), len(rows), rng)])
-    texts = Texts(prompt=prose.choose(probe, said, texts.prompt), answer=texts.answer)
+    said = stage.pen.fixed(probes, pick((9, 5, 5, 7, 9, 4, 4, 4), len(rows), rng))
+    texts = Texts(prompt=stage.pen.choose(probe, said, texts.prompt), answer=texts.answer)
     settings = settle(stage, Habit(moves=0.6), len(records), rows)
     return assemble(
         stage, records, rows, texts, settings, roam(rows.account, places(stage, records, ("hosting",)), rng)
@@ -155,13 +154,13 @@ def prompt_collectors(stage: Stage, count: int) -> Part:
     shelf = whole(draw((1, 1, 1, 1, 2, 4, 9, 16, 22, 29, 30), count, rng))
     known = pick(stage.library.popularity, count * 30, rng).reshape(count, 30)
     slot = (rng.random(len(rows)) * shelf[rows.account]).astype(np.int64)
-    topic = language("en").expand("topic", len(rows), stage.rng("topics"))
-    listed = prose.fill(stage.library.prompts, known[rows.account, slot], topic)
+    topic = stage.pen.say("topic", len(rows), stage.rng("topics"))
+    listed = stage.pen.fill(stage.library.prompts, known[rows.account, slot], topic)
     texts = chat_texts(
         stage, rows, prose.mother_tongues(count, rng, (0.8, 0.05, 0.06, 0.04, 0.05))[rows.account]
     )
     own = (rows.turn > 0) | (rng.random(len(rows)) < 0.15)
-    texts = Texts(prompt=prose.choose(own, texts.prompt, listed), answer=texts.answer)
+    texts = Texts(prompt=stage.pen.choose(own, texts.prompt, listed), answer=texts.answer)
     settings = settle(stage, CHAT, count, rows)
     return assemble(stage, records, rows, texts, settings, roam(rows.account, places(stage, records), rng))
 
@@ -199,8 +198,8 @@ def products(stage: Stage, count: int) -> Part:
     favourite = pick(zipf_weights(len(public)), count, rng)
     which = np.where(borrowed, count * 3 + favourite[account], which)
     texts = Texts(
-        prompt=prose.fill(templates, which, content),
-        answer=language("en").expand("answer", len(rows), stage.rng("answers")),
+        prompt=stage.pen.fill(templates, which, content),
+        answer=stage.pen.say("answer", len(rows), stage.rng("answers")),
         systems=stage.write("product_system", count).to_pylist(),
         system=account,
     )
@@ -213,11 +212,11 @@ def products(stage: Stage, count: int) -> Part:
     )
 
 
-def private_content(stage: Stage, rows: Rows, sentences: Sequence[float]) -> pa.StringArray:
+def private_content(stage: Stage, rows: Rows, sentences: Sequence[float]) -> Column:
     """Write what customers put into a product: an opener or pasted sentences, each its own."""
     rng = stage.rng("content")
     tongue = np.where(rng.random(len(rows)) < 0.85, 0, prose.mother_tongues(len(rows), rng))
-    return prose.openers(tongue, stage.streams.within("content"), sentences)
+    return stage.pen.turn(tongue, stage.streams.within("content"), "opener", sentences)
 
 
 def pipelines(stage: Stage, count: int) -> Part:
@@ -229,26 +228,26 @@ def pipelines(stage: Stage, count: int) -> Part:
     rows = single(account, moment)
     size = rng.integers(2, 12, count)[account]
     wobble = np.where((rng.random(count) < 0.3)[account], rng.integers(0, 7, len(rows)), 0)
-    document = prose.documents(
+    document = stage.pen.documents(
         size + wobble, np.zeros(len(rows), dtype=np.int64), stage.streams.within("documents")
     )
-    prompt = prose.fill(stage.write("batch_template", count).to_pylist(), account, document)
+    prompt = stage.pen.fill(stage.write("batch_template", count).to_pylist(), account, document)
     if stage.sources.bulk:
         prompt = _real_bulk(stage, account)
-    texts = Texts(prompt=prompt, answer=language("en").expand("statement", len(rows), stage.rng("answers")))
+    texts = Texts(prompt=prompt, answer=stage.pen.say("statement", len(rows), stage.rng("answers")))
     settings = settle(stage, Habit(moves=0.25, stream=0.05, session=0.05), count, rows)
     where = np.stack([hosts("hosting", count, rng), hosts("hosting", count, rng)], axis=1)
     return assemble(stage, records, rows, texts, settings, roam(account, where, rng, 0.8), SHORT_REPLY)
 
 
-def _real_bulk(stage: Stage, account: Ints) -> pa.StringArray:
+def _real_bulk(stage: Stage, account: Ints) -> Column:
     """Real documents in real templates: each pipeline sends the prompts of one template, again and again."""
     rng, bulk = stage.rng("bulk"), stage.sources.bulk
     sizes = np.array([len(prompts) for prompts in bulk])
     template = rng.permutation(len(bulk))[account % len(bulk)]
     start = (np.cumsum(sizes) - sizes)[template]
     index = start + (rng.random(len(account)) * sizes[template]).astype(np.int64)
-    return pa.array([text for prompts in bulk for text in prompts]).take(pa.array(index))
+    return stage.pen.fixed([text for prompts in bulk for text in prompts], index)
 
 
 def coders(stage: Stage, count: int) -> Part:
@@ -285,7 +284,7 @@ def agent_sessions(
     settings.user_agent[:] = np.array([agent.user_agent for agent in agents], dtype=object)[mine]
     texts = Texts(
         prompt=_agent_prompts(stage, first, from_tool),
-        answer=language("templates").expand("agent_say", len(rows), stage.rng("says")),
+        answer=stage.pen.say("agent_say", len(rows), stage.rng("says"), "templates"),
         systems=tuple(agent.system for agent in agents),
         system=mine,
         tools=tuple(agent.tools for agent in agents),
@@ -311,16 +310,16 @@ def _agent_rows(stage: Stage, records: Records, volume: Sequence[float], since: 
     return turns(account, start, whole(draw(AGENT_TURNS, len(account), rng)), TOOL_GAPS, rng)
 
 
-def _agent_prompts(stage: Stage, first: Flags, from_tool: Flags) -> pa.StringArray:
-    grammar, rng = language("templates"), stage.rng("seen")
+def _agent_prompts(stage: Stage, first: Flags, from_tool: Flags) -> Column:
+    rng = stage.rng("seen")
     size = np.where(from_tool, whole(draw((1, 1, 1, 1, 1, 3, 6, 12, 18, 28, 34), len(first), rng)), 1)
-    seen = pack(grammar.expand("tool_output", int(size.sum()), rng), size, "\n")
-    asked = prose.choose(
+    seen = stage.pen.packed("tool_output", size, rng, "\n")
+    asked = stage.pen.choose(
         first,
-        grammar.expand("agent_task", len(first), stage.rng("tasks")),
-        language("en").expand("follow", len(first), stage.rng("follow")),
+        stage.pen.say("agent_task", len(first), stage.rng("tasks"), "templates"),
+        stage.pen.say("follow", len(first), stage.rng("follow")),
     )
-    return prose.choose(from_tool, seen, asked)
+    return stage.pen.choose(from_tool, seen, asked)
 
 
 def _tool_called(stage: Stage, agents: Sequence[Agent], mine: Ints, from_tool: Flags) -> pa.StringArray:
@@ -330,6 +329,8 @@ def _tool_called(stage: Stage, agents: Sequence[Agent], mine: Ints, from_tool: F
     return pa.array(used, pa.string(), mask=~np.append(from_tool[1:], False))
 
 
-def _merge(mask: Flags, yes: pa.StringArray, no: pa.StringArray) -> pa.StringArray:
+def _merge(stage: Stage, mask: Flags, yes: Column, no: Column) -> Column:
     order = np.concatenate([np.flatnonzero(mask), np.flatnonzero(~mask)])
-    return prose.restore(pa.concat_arrays([yes, no]), order)
+    back = np.empty(len(order), dtype=np.int64)
+    back[order] = np.arange(len(order))
+    return stage.pen.take(stage.pen.concat([yes, no]), back)

@@ -14,9 +14,10 @@ from stillwatch.worlds.identities import RECORDS, Records
 from stillwatch.worlds.shapes import Ints, draw, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from stillwatch.worlds.conversations import Rows
+    from stillwatch.worlds.pen import Column
     from stillwatch.worlds.settings import Settings
     from stillwatch.worlds.stage import Stage
 
@@ -58,6 +59,15 @@ EXCHANGES = pa.schema(
 """Exchanges of a population. `account`, `opener`, `system` and `tools` are indexes inside the part."""
 
 
+def exchange_schema(fields: Mapping[str, pa.DataType]) -> pa.Schema:
+    """Return `EXCHANGES` with the `fields` of a pen in the place of the texts."""
+    kinds = {field.name: field.type for field in EXCHANGES}
+    names = list(kinds)
+    place = names.index("prompt")
+    names[place : place + 2] = fields
+    return pa.schema([(name, fields.get(name, kinds.get(name))) for name in names])
+
+
 class Part(msgspec.Struct, frozen=True):
     """One population: its accounts, its exchanges, and the long texts that many exchanges repeat.
 
@@ -75,16 +85,22 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Texts(msgspec.Struct, frozen=True):
-    """What is said in the exchanges of a part; -1 in `system` or `tools` means none."""
+    """What is said in the exchanges of a part; -1 in `system` or `tools` means none.
 
-    prompt: pa.StringArray
-    answer: pa.StringArray
+    `past` is the identity of the conversation before a row where it is not the row's own (0 = its own), such
+    as a session that is replayed; `blocks` that of a reasoning block sent along (0 = none).
+    """
+
+    prompt: Column
+    answer: Column
     systems: Sequence[str] = ()
     system: Ints | None = None
     tools: Sequence[str] = ()
     tool: Ints | None = None
     from_tool: npt.NDArray[np.bool_] | None = None
     tool_called: pa.StringArray | None = None
+    past: Ints | None = None
+    blocks: Ints | None = None
 
 
 REPLY = (1, 6, 14, 32, 90, 220, 480, 900, 1300, 2400, 4096)
@@ -105,7 +121,7 @@ def assemble(
     reply: Sequence[float] = REPLY,
     strand: npt.NDArray[np.bool_] | None = None,
     end_user: pa.StringArray | None = None,
-    channel: str = "api",
+    channel: str | npt.NDArray[np.str_] = "api",
     answered: Ints | None = None,
 ) -> Part:
     """Count tokens, draw outcomes and put a part together.
@@ -128,9 +144,9 @@ def assemble(
     system = _or(texts.system, -1, count)
     tool = _or(texts.tool, -1, count)
     status = _status(count, answered, rng)
-    spoken = _tokens(texts.prompt)
+    spoken = _tokens(stage.pen.sizes(texts.prompt))
     fixed = _long_text_tokens(texts.systems, system) + _long_text_tokens(texts.tools, tool)
-    history = _history(rows, spoken + _tokens(texts.answer))
+    history = _history(rows, spoken + _tokens(stage.pen.sizes(texts.answer)))
     reply_tokens = whole(draw(reply, count, rng))
     cut = (settings.max_tokens > 0) & (reply_tokens >= settings.max_tokens)
     output = np.where(status == 200, np.where(cut, settings.max_tokens, reply_tokens), 0)
@@ -146,8 +162,7 @@ def assemble(
             "strand": np.zeros(count, bool) if strand is None else strand,
             "system": pa.array(system.astype(np.int32), mask=system < 0),
             "tools": pa.array(tool.astype(np.int32), mask=tool < 0),
-            "prompt": texts.prompt,
-            "answer": pc.if_else(pa.array(status == 200), texts.answer, None),
+            **stage.pen.columns(texts.prompt, texts.answer, status == 200, texts.past, texts.blocks),
             "from_tool": np.zeros(count, bool) if texts.from_tool is None else texts.from_tool,
             "tool_called": called,
             "model": settings.model,
@@ -170,10 +185,10 @@ def assemble(
             "user_agent": settings.user_agent,
             "platform": pa.array(settings.platform, pa.string()),
             "end_user": pa.nulls(count, pa.string()) if end_user is None else end_user,
-            "channel": np.full(count, channel),
+            "channel": np.broadcast_to(channel, count),
             "session": settings.session,
         }
-    ).cast(EXCHANGES)
+    ).cast(exchange_schema(stage.pen.fields))
     return Part(records.table().cast(RECORDS), exchanges, tuple(texts.systems), tuple(texts.tools))
 
 
@@ -186,10 +201,9 @@ def _status(count: int, answered: Ints | None, rng: np.random.Generator) -> Ints
     return usual if answered is None else np.where(answered > 0, answered, usual)
 
 
-def _tokens(texts: pa.StringArray) -> Ints:
+def _tokens(sizes: Ints) -> Ints:
     """Count tokens as four bytes each, about right for English and for UTF-8 of other scripts."""
-    lengths = pc.fill_null(pc.binary_length(texts), 0).to_numpy(zero_copy_only=False)
-    return np.asarray(lengths.astype(np.int64) // 4 + 1)
+    return np.asarray(sizes // 4 + 1)
 
 
 def _long_text_tokens(texts: Sequence[str], which: Ints) -> Ints:

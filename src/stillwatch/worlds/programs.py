@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from stillwatch.worlds import identities, prose
+from stillwatch.worlds import identities
 from stillwatch.worlds.addresses import hosts, roam
 from stillwatch.worlds.cohorts import label_of, volumes
 from stillwatch.worlds.conversations import RHYTHM, Rows, human, machine, single
@@ -87,9 +86,10 @@ def _passes(
 def _benchmark_texts(stage: Stage, bench: Ints, item: Ints) -> Texts:
     library = stage.library
     start = np.cumsum([0, *(len(items) for items in library.items)])
-    items = pa.concat_arrays(list(library.items)).take(pa.array(start[bench] + item))
-    answer = language("en").expand("answer", len(item), stage.rng("answers"))
-    return Texts(prompt=prose.fill(library.wraps, bench, items), answer=answer)
+    known = pa.concat_arrays(list(library.items)).to_pylist()
+    items = stage.pen.fixed(known, start[bench] + item)
+    answer = stage.pen.say("answer", len(item), stage.rng("answers"))
+    return Texts(prompt=stage.pen.fill(library.wraps, bench, items), answer=answer)
 
 
 def nightly_evaluation(stage: Stage, count: int) -> Part:
@@ -108,8 +108,8 @@ def nightly_evaluation(stage: Stage, count: int) -> Part:
     )
     template = stage.write("product_template", 1).to_pylist()
     texts = Texts(
-        prompt=prose.fill(template, np.zeros_like(account), items.take(pa.array(item))),
-        answer=language("en").expand("answer", len(rows), stage.rng("answers")),
+        prompt=stage.pen.fill(template, np.zeros_like(account), stage.pen.take(items, item)),
+        answer=stage.pen.say("answer", len(rows), stage.rng("answers")),
         systems=stage.write("product_system", 1).to_pylist(),
         system=np.zeros_like(account),
     )
@@ -131,7 +131,7 @@ def explaining_product(stage: Stage, count: int) -> Part:
     content = private_content(stage, rows, (0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 12))
     texts = Texts(
         prompt=content,
-        answer=language("en").expand("answer", len(rows), stage.rng("answers")),
+        answer=stage.pen.say("answer", len(rows), stage.rng("answers")),
         systems=stage.write("explain_system", 1).to_pylist(),
         system=np.zeros_like(account),
     )
@@ -145,13 +145,13 @@ def grading_product(stage: Stage, count: int) -> Part:
     account = np.repeat(np.arange(count), volumes(stage, 120, 0.4, count))
     rows = single(account, human(records.active(stage), records.zone, account, rng, RHYTHM))
     rubrics = stage.write("rubric_template", 6).to_pylist()
-    sheet = stage.write("homework", 60).take(pa.array(rng.integers(0, 60, len(rows))))
-    essay = prose.documents(
+    sheet = stage.pen.fixed(stage.write("homework", 60).to_pylist(), rng.integers(0, 60, len(rows)))
+    essay = stage.pen.documents(
         rng.integers(2, 9, len(rows)), np.zeros_like(account), stage.streams.within("essays")
     )
     texts = Texts(
-        prompt=prose.fill(rubrics, rng.integers(0, 6, len(rows)), sheet, essay),
-        answer=language("en").expand("statement", len(rows), stage.rng("answers")),
+        prompt=stage.pen.fill(rubrics, rng.integers(0, 6, len(rows)), sheet, essay),
+        answer=stage.pen.say("statement", len(rows), stage.rng("answers")),
     )
     return _hosted(
         stage, records, rows, texts, Habit(temperature=0.0, max_tokens=1024, session=0.0), SHORT_REPLY
@@ -167,10 +167,12 @@ def licensed_generation(stage: Stage, count: int) -> Part:
     asked = volumes(stage, 120, 0.4, count)
     account, moment = machine(records.active(stage), asked, rng)
     rows = single(account, moment)
-    seed = language("en").expand("topic", len(rows), stage.rng("seeds"))
+    seed = stage.pen.say("topic", len(rows), stage.rng("seeds"))
     texts = Texts(
-        prompt=prose.fill(stage.write("synth_template", 5).to_pylist(), rng.integers(0, 5, len(rows)), seed),
-        answer=language("en").expand("answer", len(rows), stage.rng("answers")),
+        prompt=stage.pen.fill(
+            stage.write("synth_template", 5).to_pylist(), rng.integers(0, 5, len(rows)), seed
+        ),
+        answer=stage.pen.say("answer", len(rows), stage.rng("answers")),
     )
     habit = Habit(temperature=1.0, max_tokens=4096, session=0.0, stream=0.0, moves=1.0, lag_days=0.5)
     return _hosted(stage, records, rows, texts, habit, LONG_REPLY)
@@ -184,12 +186,13 @@ def red_team(stage: Stage, count: int) -> Part:
     account = np.repeat(np.arange(count), volumes(stage, 60, 0.3, count))
     rows = single(account, human(records.active(stage), records.zone, account, rng))
     goals = language("en").expand("request", 25, stage.rng("goals")).to_pylist()
-    wrap = stage.write("public_prompt", len(rows))
-    goal = pa.array(goals).take(pa.array(rng.integers(0, 25, len(rows))))
-    prompt = pc.replace_substring(wrap, "[[1]]", "")
+    wraps = [
+        f"{wrap.replace('[[1]]', '')} [[1]]" for wrap in stage.write("public_prompt", len(rows)).to_pylist()
+    ]
+    goal = stage.pen.fixed(goals, rng.integers(0, 25, len(rows)))
     texts = Texts(
-        prompt=pc.binary_join_element_wise(prompt, goal, " "),
-        answer=language("en").expand("statement", len(rows), stage.rng("answers")),
+        prompt=stage.pen.fill(wraps, np.arange(len(rows)), goal),
+        answer=stage.pen.say("statement", len(rows), stage.rng("answers")),
     )
     return _hosted(stage, records, rows, texts, Habit(session=0.0), SHORT_REPLY)
 
@@ -209,8 +212,8 @@ def split_key(stage: Stage, count: int) -> Part:
     templates = stage.write("product_template", 3).to_pylist()
     content = private_content(stage, rows, (0, 0, 0, 0, 1, 2, 3, 5, 7, 12, 18))
     texts = Texts(
-        prompt=prose.fill(templates, rng.integers(0, 3, len(rows)), content),
-        answer=language("en").expand("answer", len(rows), stage.rng("answers")),
+        prompt=stage.pen.fill(templates, rng.integers(0, 3, len(rows)), content),
+        answer=stage.pen.say("answer", len(rows), stage.rng("answers")),
         systems=stage.write("product_system", 1).to_pylist(),
         system=np.zeros_like(account),
     )

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pyarrow as pa
+
+    from stillwatch.worlds.part import Part
+    from stillwatch.worlds.stage import Stage
+
+
+@runtime_checkable
+class Campaign(Protocol):
+    """What a campaign must be to take part in a scenario."""
+
+    @property
+    def id(self) -> str:
+        """Name in the truth."""
+
+    def play(self, stage: Stage) -> Iterable[tuple[Part, pa.Table | None]]:
+        """Yield the campaign's traffic in blocks of accounts, each with the operator's actions on them."""
 
 
 class FixedPrompt(msgspec.Struct, frozen=True):
@@ -59,34 +81,41 @@ class Scenario(msgspec.Struct, frozen=True):
     Attributes:
         id: Permanent name.
         days: Length of the logs.
-        people: Honest accounts of the base population and fleets, about.
         fleets: Whether honest fleets that look guilty are present.
         campaigns: Campaigns that run.
-        scale: Default factor on numbers of accounts.
+        scale: Default factor on all numbers of accounts.
+        population: Further factor on the numbers of honest accounts; 1 gives about 5,000, 11 about 55,000.
+        title: One line for people.
+        first_edition: Made by the first generator: the undivided populations and random streams of `demo`,
+            whose bytes are permanent. All other worlds are played in blocks with portable random numbers.
     """
 
     id: str
     days: int = 12
     fleets: bool = True
-    campaigns: tuple[FixedPrompt | Hydra, ...] = ()
+    campaigns: tuple[FixedPrompt | Hydra | Campaign, ...] = ()
     scale: float = 1.0
+    population: float = 1.0
+    title: str = ""
+    first_edition: bool = False
 
 
-DEMO = Scenario("demo", campaigns=(FixedPrompt(), Hydra()))
-CALM = Scenario("calm")
-TINY = Scenario("tiny", campaigns=(FixedPrompt(), Hydra(templates=20)), scale=0.05)
+DEMO = Scenario(
+    "demo",
+    campaigns=(FixedPrompt(), Hydra()),
+    title="about 5,000 honest accounts, honest fleets, two small campaigns",
+    first_edition=True,
+)
+CALM = Scenario(
+    "calm", title="the population of demo without any campaign: every report is wrong", first_edition=True
+)
+TINY = Scenario(
+    "tiny",
+    campaigns=(FixedPrompt(), Hydra(templates=20)),
+    scale=0.05,
+    title="demo at a twentieth, for tests",
+    first_edition=True,
+)
 
-SCENARIOS = (DEMO, CALM, TINY)
-"""All named scenarios."""
-
-
-def named(scenario_id: str) -> Scenario:
-    """Find a scenario by its permanent id.
-
-    Raises:
-        KeyError: There is none of that name.
-    """
-    for scenario in SCENARIOS:
-        if scenario.id == scenario_id:
-            return scenario
-    raise KeyError(f"no scenario {scenario_id!r}; there are {', '.join(s.id for s in SCENARIOS)}")
+FIRST = (DEMO, CALM, TINY)
+"""Scenarios of the first edition; all named scenarios are in `catalogue`."""

@@ -27,7 +27,21 @@ NORMAL = (-3.1, -2.326, -1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645, 2.326,
 
 def draw(table: Sequence[float], count: int, rng: np.random.Generator) -> Floats:
     """Draw `count` values of the distribution whose quantiles at `LEVELS` are `table`."""
-    return np.interp(rng.random(count), LEVELS, table)
+    return interpolated(rng.random(count), table)
+
+
+def interpolated(levels: Floats, table: Sequence[float]) -> Floats:
+    """Read quantiles at `levels` (in [0, 1)) from a table, one array operation at a time.
+
+    `np.interp` may fuse multiplication and addition, which changes the last bit on some processors.
+    """
+    values = np.asarray(table, dtype=np.float64)
+    edges = np.asarray(LEVELS)
+    slopes = np.diff(values) / np.diff(edges)
+    place = np.searchsorted(edges, levels, side="right") - 1
+    steps = levels - edges[place]
+    steps *= slopes[place]
+    return np.asarray(values[place] + steps)
 
 
 def lognormal_table(median: float, sigma: float) -> tuple[float, ...]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from stillwatch.worlds.pen import Pen
     from stillwatch.worlds.sources import Sources
     from stillwatch.worlds.streams import Streams
 
@@ -88,6 +89,7 @@ class Stage(msgspec.Struct, frozen=True):
         library: Public things.
         sources: Real prompts and traffic statistics where a folder with them was given.
         scale: Factor on numbers of accounts.
+        pen: Writes what is said, as texts or as fingerprints.
     """
 
     streams: Streams
@@ -95,6 +97,7 @@ class Stage(msgspec.Struct, frozen=True):
     library: Library
     sources: Sources
     scale: float
+    pen: Pen
 
     def rng(self, name: str) -> np.random.Generator:
         """Return the generator of this population called `name`."""
@@ -103,6 +106,10 @@ class Stage(msgspec.Struct, frozen=True):
     def within(self, name: str) -> Stage:
         """Return the stage of the population `name`."""
         return msgspec.structs.replace(self, streams=self.streams.within(name))
+
+    def scaled(self, factor: float) -> Stage:
+        """Return the same stage for so many times as many accounts."""
+        return msgspec.structs.replace(self, scale=self.scale * factor)
 
     def write(self, rule: str, count: int, name: str | None = None) -> pa.StringArray:
         """Write `count` texts by the rule of the shared templates."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
 from stillwatch.worlds.addresses import dotted
+from stillwatch.worlds.identify import names
 from stillwatch.worlds.messages import Messages
-from stillwatch.worlds.world import World, names
+
+if TYPE_CHECKING:
+    from stillwatch.worlds.world import World
 
 Rows = np.ndarray[tuple[int], np.dtype[np.int64]]
 

@@ -9,35 +9,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.worlds import campaigns, enforcement, fleets, honest
-from stillwatch.worlds.scenario import FixedPrompt, Scenario
+from stillwatch.worlds import enforcement
+from stillwatch.worlds.block import blocks, truth_of, within
+from stillwatch.worlds.identify import names
+from stillwatch.worlds.pen import TextPen
+from stillwatch.worlds.play import build_stage, play
 from stillwatch.worlds.sources import Sources
-from stillwatch.worlds.stage import DAY, Stage, Window, build_library
-from stillwatch.worlds.streams import Streams
+from stillwatch.worlds.stage import DAY, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from stillwatch.worlds.part import Part
+    from stillwatch.worlds.scenario import Scenario
     from stillwatch.worlds.shapes import Ints
-
-START = 1_791_158_400_000_000
-"""Monday 5 October 2026, midnight UTC."""
-
-BASE: tuple[tuple[str, Callable[[Stage, int], Part], int], ...] = (
-    ("hobbyists", honest.hobbyists, 2390),
-    ("developers", honest.developers, 320),
-    ("collectors", honest.prompt_collectors, 430),
-    ("seats 1", honest.seats, 90),
-    ("seats 2", honest.seats, 60),
-    ("seats 3", honest.seats, 45),
-    ("seats 4", honest.seats, 30),
-    ("seats 5", honest.seats, 18),
-    ("products", honest.products, 120),
-    ("pipelines", honest.pipelines, 60),
-    ("coders", honest.coders, 560),
-)
-"""The honest base population: name of the stream, how it behaves, number of accounts at scale 1."""
+    from stillwatch.worlds.stage import Stage
 
 
 class World(msgspec.Struct, frozen=True):
@@ -81,60 +67,46 @@ def build_world(scenario: Scenario, seed: int, scale: float = 1.0, sources: Sour
         scale: Factor on numbers of accounts, on top of the scenario's own.
         sources: Real prompts and statistics to use instead of generated ones.
     """
-    streams = Streams(seed)
-    window = Window(START, scenario.days, release_day=scenario.days * 0.42)
-    found = sources or Sources()
-    stage = Stage(
-        streams=streams,
-        window=window,
-        library=build_library(streams.within("library"), found),
-        sources=found,
-        scale=scale * scenario.scale,
+    stage = build_stage(scenario, seed, scale, sources or Sources(), TextPen())
+    join = _first_join if scenario.first_edition else _join
+    return join(scenario, seed, stage)
+
+
+def _join(scenario: Scenario, seed: int, stage: Stage) -> World:
+    done = list(blocks(play(scenario, stage), stage))
+    parts = [block.part for block in done]
+    first_account = _first_accounts(parts)
+    exchanges = pa.concat_tables(_shifted(parts, first_account, stage.window.end)).combine_chunks()
+    moved = [_moved(block.enforcement, int(first)) for block, first in zip(done, first_account, strict=False)]
+    return World(
+        scenario=scenario,
+        seed=seed,
+        window=stage.window,
+        accounts=pa.concat_tables([part.accounts for part in parts]).combine_chunks(),
+        exchanges=exchanges,
+        order=np.argsort(exchanges["ts"].to_numpy(), kind="stable"),
+        enforcement=enforcement.in_order(moved),
+        systems=tuple(text for part in parts for text in part.systems),
+        tools=tuple(text for part in parts for text in part.tools),
     )
-    parts: list[Part] = []
-    events: list[tuple[int, pa.Table | None]] = []
-    for part, actions in _play(scenario, stage):
-        events.append((len(parts), actions))
-        parts.append(part)
-    return _join(scenario, seed, window, parts, events, streams)
 
 
-def _play(scenario: Scenario, stage: Stage) -> Iterable[tuple[Part, pa.Table | None]]:
-    for name, behave, count in BASE:
-        yield behave(stage.within(name), max(2, round(count * stage.scale))), None
-    if scenario.fleets:
-        for part in fleets.play(stage):
-            yield part, None
-    for plan in scenario.campaigns:
-        inner = stage.within(f"campaign {plan.id}")
-        yield (
-            campaigns.fixed_prompt(inner, plan)
-            if isinstance(plan, FixedPrompt)
-            else campaigns.hydra(inner, plan)
-        )
-
-
-def _join(
-    scenario: Scenario,
-    seed: int,
-    window: Window,
-    parts: Sequence[Part],
-    events: Sequence[tuple[int, pa.Table | None]],
-    streams: Streams,
-) -> World:
-    first_account = np.cumsum([0, *(part.accounts.num_rows for part in parts)])
+def _first_join(scenario: Scenario, seed: int, stage: Stage) -> World:
+    played = list(play(scenario, stage))
+    parts = [part for part, _ in played]
+    window, streams = stage.window, stage.streams
+    first_account = _first_accounts(parts)
     exchanges = pa.concat_tables(_shifted(parts, first_account, window.end)).combine_chunks()
     accounts = pa.concat_tables([part.accounts for part in parts]).combine_chunks()
     ids = names("acct", accounts.num_rows, streams.named("account ids"))
     exchanges = exchanges.append_column("exchange_id", names("", exchanges.num_rows, streams.named("ids")))
     moved = [
-        table.set_column(0, "account", pc.add(table["account"], int(first_account[index])))
-        for index, table in events
+        _moved(table, int(first))
+        for (_, table), first in zip(played, first_account, strict=False)
         if table is not None
     ]
     last = np.zeros(accounts.num_rows, dtype=np.int64)
     np.maximum.at(last, exchanges["account"].to_numpy(), exchanges["ts"].to_numpy())
-    done = enforcement.all_actions(accounts, last, moved, window, streams.within("enforcement"))
     return World(
         scenario=scenario,
         seed=seed,
@@ -142,10 +114,18 @@ def _join(
         accounts=accounts.append_column("account_id", ids),
         exchanges=exchanges,
         order=np.argsort(exchanges["ts"].to_numpy(), kind="stable"),
-        enforcement=done,
+        enforcement=enforcement.all_actions(accounts, last, moved, window, streams.within("enforcement")),
         systems=tuple(text for part in parts for text in part.systems),
         tools=tuple(text for part in parts for text in part.tools),
     )
+
+
+def _first_accounts(parts: Sequence[Part]) -> Ints:
+    return np.cumsum([0, *(part.accounts.num_rows for part in parts)])
+
+
+def _moved(actions: pa.Table, first_account: int) -> pa.Table:
+    return actions.set_column(0, "account", pc.add(actions["account"], first_account))
 
 
 def _shifted(parts: Sequence[Part], first_account: Ints, end: int) -> Iterable[pa.Table]:
@@ -161,48 +141,11 @@ def _shifted(parts: Sequence[Part], first_account: Ints, end: int) -> Iterable[p
         row, system, tool = row + table.num_rows, system + len(part.systems), tool + len(part.tools)
 
 
-def within(exchanges: pa.Table, end: int) -> pa.Table:
-    """Drop what a late conversation would add after `end`: later turns go, never an opener before them."""
-    keep = exchanges["ts"].to_numpy() < end
-    moved = np.cumsum(keep) - 1
-    opener = pa.array(moved[exchanges["opener"].to_numpy()])
-    place = exchanges.schema.get_field_index("opener")
-    return exchanges.set_column(place, "opener", opener).filter(pa.array(keep))
-
-
-def names(prefix: str, count: int, rng: np.random.Generator) -> pa.StringArray:
-    """Draw distinct random identifiers."""
-    words = rng.integers(0, 1 << 63, (count, 2), dtype=np.int64)
-    lead = f"{prefix}-" if prefix else ""
-    return pa.array([f"{lead}{high:016x}{low:016x}" for high, low in words.tolist()])
-
-
 def truth_table(world: World) -> pa.Table:
-    """Ground truth, one row an exchange in order of time.
-
-    Returns:
-        `exchange_id`, `account_id`, `role` ("honest" or "campaign"), `population`, `fleet` (kind/number, null
-        outside fleets), `campaign` (null for honest accounts), `is_strand` (the exchange belongs to the
-        campaign, not to its cover) and `wanted_share` (share of such exchanges in the account's traffic).
-    """
+    """Ground truth, one row an exchange in order of time; see `block.truth_of` for the columns."""
     rows = world.exchanges.take(pa.array(world.order))
-    index = rows["account"].to_numpy()
-    strand = rows["strand"].to_numpy(zero_copy_only=False).astype(np.int64)
-    number = len(world.accounts)
-    share = np.bincount(index, strand, number) / np.maximum(np.bincount(index, minlength=number), 1)
-    owner = world.accounts.take(rows["account"])
-    return pa.table(
-        {
-            "exchange_id": exchange_ids(rows),
-            "account_id": owner["account_id"],
-            "role": pc.if_else(pc.is_valid(owner["campaign"]), "campaign", "honest"),
-            "population": owner["population"],
-            "fleet": owner["fleet"],
-            "campaign": owner["campaign"],
-            "is_strand": rows["strand"],
-            "wanted_share": share[index],
-        }
-    ).combine_chunks()
+    place = rows.schema.get_field_index("exchange_id")
+    return truth_of(rows.set_column(place, "exchange_id", exchange_ids(rows)), world.accounts)
 
 
 def exchange_ids(rows: pa.Table) -> pa.StringArray:
