@@ -1,0 +1,126 @@
+"""Error control over all keys tried: family-wise for an accusation, false-discovery for a watch list."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from stillwatch.stats.fdr import e_bh_levels
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+def holm_log_levels(log_p: ArrayLike, tried: int | None = None) -> NDArray[np.float64]:
+    """Log of the smallest family-wise level at which Holm's procedure rejects each hypothesis.
+
+    Source: Holm 1979, Scandinavian Journal of Statistics 6, 65-70. Valid under any dependence between keys.
+    In logarithms, because p-values of marked text underflow.
+
+    Args:
+        log_p: Natural logarithms of p-values, shape (k,).
+        tried: Number of hypotheses in all when more were tried than are given; the others count as larger.
+
+    Returns:
+        Natural logarithms, at most 0, shape (k,).
+
+    Raises:
+        ValueError: A value is not a logarithm of a probability, or `tried` is too small.
+
+    Examples:
+        >>> np.exp(holm_log_levels(np.log([0.01, 0.04, 0.03]))).round(6)
+        array([0.03, 0.06, 0.06])
+    """
+    values = _checked(log_p)
+    total = values.size if tried is None else tried
+    if total < values.size:
+        raise ValueError("the number of keys tried cannot be smaller than the number of p-values given")
+    order = np.argsort(values, kind="stable")
+    scaled = values[order] + np.log(total - np.arange(values.size, dtype=np.float64))
+    result = np.empty(values.size)
+    result[order] = np.minimum(np.maximum.accumulate(scaled), 0.0)
+    return result
+
+
+def benjamini_hochberg_of_logs(log_p: ArrayLike) -> NDArray[np.float64]:
+    """Smallest false-discovery rate at which Benjamini-Hochberg rejects each; from logarithms of p-values.
+
+    Keys are independent under H0, so the rate is held. The step-up rule of e-BH on 1/p is the same procedure.
+
+    Args:
+        log_p: Natural logarithms of p-values, shape (k,).
+
+    Returns:
+        Levels up to 1, shape (k,).
+
+    Examples:
+        >>> benjamini_hochberg_of_logs(np.log([0.01, 0.04, 0.5])).round(6)
+        array([0.03, 0.06, 0.5 ])
+    """
+    return e_bh_levels(-_checked(log_p))
+
+
+class WeakSignals(msgspec.Struct, frozen=True):
+    """Whether many keys of one cohort are each a little too good, though none of them stands out.
+
+    Attributes:
+        keys: Number of keys.
+        higher_criticism: The statistic of Donoho & Jin.
+        p: Its p-value among simulated uniform p-values.
+        sum_p: p-value of the sum of -log p (Fisher), among the same simulations.
+    """
+
+    keys: int
+    higher_criticism: float
+    p: float
+    sum_p: float
+
+
+def weak_signals(log_p: ArrayLike, rng: np.random.Generator, draws: int = 999) -> WeakSignals:
+    """Test a cohort of keys as a whole: higher criticism and a sum statistic, calibrated by simulation.
+
+    Source: Donoho & Jin 2004, Annals of Statistics 32, 962-994; the smallest p-values enter with the variance
+    of 1/k, as they advise. Under H0 the p-values of independent keys are uniform (or larger), so the
+    rank among `draws` sets of uniform values is a valid p-value for both statistics.
+
+    Args:
+        log_p: Natural logarithms of the p-values of the cohort's keys, shape (k,), k of at least 2.
+        rng: Source of the simulated sets.
+        draws: Number of simulated sets; the smallest p-value is 1 / (draws + 1).
+
+    Raises:
+        ValueError: Fewer than two keys.
+    """
+    values = np.exp(np.maximum(_checked(log_p), -700.0))
+    if values.size < 2:
+        raise ValueError("weak signals need a cohort of at least two keys")
+    observed = _statistics(values[None, :])[0]
+    above = np.zeros(2)
+    batch = max(1, 2_000_000 // values.size)
+    for start in range(0, draws, batch):
+        simulated = _statistics(rng.random((min(batch, draws - start), values.size)))
+        above += np.sum(simulated >= observed, axis=0)
+    p = (1.0 + above) / (draws + 1.0)
+    return WeakSignals(values.size, float(observed[0]), float(p[0]), float(p[1]))
+
+
+def _statistics(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Higher criticism over the smaller half, and the sum of -2 log p (Fisher), shape (sets, 2)."""
+    count = p.shape[1]
+    half = max(1, count // 2)
+    ranked = np.sort(p, axis=1)[:, :half]
+    expected = np.arange(1, half + 1) / count
+    floor = np.maximum(ranked, 1.0 / count)
+    gap = math.sqrt(count) * (expected - ranked) / np.sqrt(floor * (1.0 - np.minimum(floor, 1.0 - 1e-12)))
+    fisher = -2.0 * np.sum(np.log(np.maximum(p, 1e-300)), axis=1)
+    return np.stack([gap.max(axis=1), fisher], axis=1)
+
+
+def _checked(log_p: ArrayLike) -> NDArray[np.float64]:
+    values = np.asarray(log_p, dtype=np.float64)
+    if values.ndim != 1 or not np.all(values <= 0.0):
+        raise ValueError("give a flat array of logarithms of p-values, each at most 0")
+    return values
