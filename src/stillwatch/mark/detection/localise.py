@@ -2,8 +2,8 @@
 
 Windows of doubling lengths slide by a quarter of their length. Each gets its exact p-value, and a window
 counts when that stays below the level after Bonferroni over all windows, which holds however they overlap.
-Windows that count are joined, and the ends are then trimmed to the stretch with the largest excess over half
-the excess of the whole.
+The best window is taken, those that touch it are dropped, and so on; the ends are then moved to where the
+excess ends.
 """
 
 from __future__ import annotations
@@ -81,8 +81,13 @@ def localise(
     if not windows.starts.size:
         return ()
     log_p = _window_log_p(null, values, windows) + math.log(windows.starts.size * tests)
-    found = np.flatnonzero(log_p <= math.log(level))
-    return tuple(_trimmed(null, values, *one) for one in _joined(windows, log_p, found))
+    chosen = sorted(_chosen(windows, log_p, math.log(level)))
+    segments: list[Segment] = []
+    for i, (start, end, p) in enumerate(chosen):
+        low = segments[-1].end + 1 if segments else 0
+        high = chosen[i + 1][0] - 1 if i + 1 < len(chosen) else values.size
+        segments.append(_fitted(values - null.mean, (start, end), (low, high), p))
+    return tuple(segments)
 
 
 def _windows(size: int, shortest: int) -> _Windows:
@@ -108,28 +113,27 @@ def _window_log_p(null: Null, values: NDArray[np.float64], windows: _Windows) ->
     return result
 
 
-def _joined(
-    windows: _Windows, log_p: NDArray[np.float64], found: NDArray[np.int64]
-) -> list[tuple[int, int, float]]:
-    """Unite windows that overlap or touch; the smallest p-value of each union goes with it."""
-    joined: list[tuple[int, int, float]] = []
-    for i in sorted(found.tolist(), key=lambda one: int(windows.starts[one])):
-        start, end, p = int(windows.starts[i]), int(windows.ends[i]), float(log_p[i])
-        if joined and start <= joined[-1][1]:
-            last = joined.pop()
-            start, end, p = last[0], max(last[1], end), min(last[2], p)
-        joined.append((start, end, p))
-    return joined
+def _chosen(windows: _Windows, log_p: NDArray[np.float64], log_level: float) -> list[tuple[int, int, float]]:
+    """Take the best window, drop all that touch it, and go on while one is below the level."""
+    chosen = []
+    open_ = log_p <= log_level
+    while np.any(open_):
+        best = int(np.argmin(np.where(open_, log_p, np.inf)))
+        start, end = int(windows.starts[best]), int(windows.ends[best])
+        chosen.append((start, end, float(log_p[best])))
+        open_ &= (windows.ends < start) | (windows.starts > end)
+    return chosen
 
 
-def _trimmed(null: Null, values: NDArray[np.float64], start: int, end: int, log_p: float) -> Segment:
-    """Cut the union to its part with the largest sum above half the mean excess of its best half."""
-    part = values[start:end] - null.mean
-    half = max(1, part.size // 2)
-    sums = np.concatenate([[0.0], np.cumsum(part)])
-    excess = float(np.max(sums[half:] - sums[: sums.size - half])) / half
-    drift = np.concatenate([[0.0], np.cumsum(part - excess / 2.0)])
-    lowest = np.minimum.accumulate(drift)
-    last = int(np.argmax(drift - lowest))
+def _fitted(
+    excess: NDArray[np.float64], window: tuple[int, int], room: tuple[int, int], log_p: float
+) -> Segment:
+    """Move the ends, at most half a window outwards, to the largest sum above half the mean excess."""
+    start, end = window
+    half = (end - start) // 2
+    low = max(room[0], start - half)
+    part = excess[low : min(room[1], end + half)]
+    drift = np.concatenate([[0.0], np.cumsum(part - excess[start:end].mean() / 2.0)])
+    last = int(np.argmax(drift - np.minimum.accumulate(drift)))
     first = int(np.argmin(drift[: last + 1]))
-    return Segment(start + first, start + max(last, first + 1), log_p)
+    return Segment(low + first, low + max(last, first + 1), log_p)
