@@ -21,6 +21,8 @@ from stillwatch.worlds.cards.operation import (
     Verification,
     Wording,
 )
+from stillwatch.worlds.cards.play import Harvest
+from stillwatch.worlds.scenario import Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -207,3 +209,49 @@ BEHAVIOUR_INDEPENDENT = _chosen(
 
 RUNGS = (*cumulative(), *one_at_a_time(), BEHAVIOUR_ONLY, BEHAVIOUR_INDEPENDENT)
 """All campaigns of this module."""
+
+
+def power_point(templates: int, wanted_share: float, name: str = "power") -> Operation:
+    """A campaign that is seen in one text view alone: so many templates, such a share of its traffic.
+
+    Everything but the templates is each account's own: address, payment, clients, sampling, schedule.
+
+    Args:
+        templates: Size of the pool.
+        wanted_share: Share of each account's traffic that belongs to the campaign.
+        name: Name in the truth.
+    """
+    hidden = (
+        "own-address",
+        "mixed-settings",
+        "own-payment",
+        "aged",
+        "several-models",
+        "independent",
+    )
+    plain = evaded(BASE, [evasion_named(each) for each in hidden], name)
+    craft = msgspec.structs.replace(
+        plain.craft,
+        wording=Wording.POOL,
+        templates=templates,
+        system_prompt=False,
+        wanted_share=wanted_share,
+        cover=Cover.SYNTHETIC if wanted_share < 1 else Cover.NONE,
+    )
+    return msgspec.structs.replace(plain, craft=craft)
+
+
+def title_of(rung: Rung) -> str:
+    """Say in one line what is on."""
+    if not rung.evasions:
+        return "a thousand accounts that do nothing to hide"
+    if len(rung.evasions) == 1:
+        return f"a thousand accounts; {evasion_named(rung.evasions[0]).says}"
+    return f"{len(rung.evasions)} evasions, the last of them: {evasion_named(rung.evasions[-1]).says}"
+
+
+SCENARIOS = tuple(
+    Scenario(rung.operation.id, campaigns=(Harvest(rung.operation),), population=11.0, title=title_of(rung))
+    for rung in RUNGS
+)
+"""Each rung among about 55,000 honest accounts."""

@@ -2,13 +2,17 @@
 
 from stillwatch.worlds.cards.card import Card, Fact, Mark
 from stillwatch.worlds.cards.operation import Craft, Operation, Pool, cut, expected_exchanges, scaled
+from stillwatch.worlds.cards.play import Harvest
 from stillwatch.worlds.cards.public import CARDS, card_named
+from stillwatch.worlds.cards.scenarios import SCENARIOS
 
 __all__ = [
     "CARDS",
+    "SCENARIOS",
     "Card",
     "Craft",
     "Fact",
+    "Harvest",
     "Mark",
     "Operation",
     "Pool",
