@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 TRUTH = "truth.parquet"
 SOURCE_ROWS = 5_000_000
 """Exchanges of one source of the store: an operator's logs come as several files, too."""
+_LARGE_BATCH = 4_000
 _KEY = b"stillwatch simulated worlds, v1."
 
 
@@ -47,7 +48,7 @@ class Kernel:
 
     def texts(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Fingerprint columns of `TEXT_SCHEMA`."""
-        return fingerprint(batch, self.key, threads=2)
+        return fingerprint(batch, self.key, threads=2 if batch.num_rows > _LARGE_BATCH else 1)
 
     def column(self, values: pa.Array, kind: KeyKind) -> pa.Array:
         """Hash strings into keys of this kind."""

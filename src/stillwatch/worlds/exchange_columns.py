@@ -104,7 +104,7 @@ def _addresses(numbers: Ints) -> pa.Array:
 def _fingerprints(block: Block, table: pa.Table, forms: Forms) -> dict[str, pa.Array]:
     from_tool = table["from_tool"].to_numpy()
     form = np.where(from_tool, -1, table["form"].to_numpy())
-    columns = text_columns(form, table["slot"].to_numpy(), forms)
+    columns = text_columns(form, table["slot"].to_numpy(), table["core"].to_numpy(), forms)
     columns["turn"] = pa.array(_user_turns(from_tool, table["opener"].to_numpy()))
     columns["prefix_fp"] = _pasts(block, table)
     repeated = table["blocks"].to_numpy()

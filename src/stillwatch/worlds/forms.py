@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.model.columns import TEXT_SCHEMA
-from stillwatch.model.views import KIND_MASK
+from stillwatch.model.views import KIND_MASK, KeyKind
 from stillwatch.worlds import prose
 from stillwatch.worlds.grammar import language, pack
 from stillwatch.worlds.streams import Streams
@@ -34,12 +34,15 @@ Flags = npt.NDArray[np.bool_]
 CELL_BITS = 10
 ALWAYS = 255
 """Odds of a bit that is always set, in 255ths."""
-SIZE_CLASSES = (28, 100, 700)
+SIZE_CLASSES = (28, 100, 350, 900)
 """Bytes from which the contents of a template count as short, medium and long; less is tiny."""
-_SENTENCES = (0, 0, 2, 10)
-_RULES = ("topic", "opener", "opener", "opener")
-_MANY_TEMPLATES = 2_000
+_SENTENCES = (0, 0, 1, 5, 14)
+_RULES = ("topic", "opener", "opener", "opener", "opener")
+OF_CONTENT = 16
+"""Added to the kind of a private key that depends on the content alone and not on the template round it."""
 _SLICE = 8_192
+_PROBES = ((64, 24), (2_000, 6), (_SLICE, 2))
+"""Contents that each template is tried with, by the number of templates: (at most so many, contents)."""
 
 
 class Print(msgspec.Struct, frozen=True):
@@ -48,6 +51,7 @@ class Print(msgspec.Struct, frozen=True):
     Attributes:
         keys: All keys, text after text.
         row: Text of each key.
+        of_content: 1 where a key comes of the content of a template alone.
         item: Fingerprint of each text as an item, shape (n,).
         odds: 255 where a bit of the cell is set, else 0, shape (n, CELL_BITS).
         language: Language of each text.
@@ -56,6 +60,7 @@ class Print(msgspec.Struct, frozen=True):
 
     keys: Ints
     row: Ints
+    of_content: Ints
     item: Ints
     odds: npt.NDArray[np.uint8]
     language: pa.Array
@@ -74,6 +79,7 @@ def read_prints(texts: pa.StringArray, kernel: Fingerprinter) -> Print:
     return Print(
         keys=made["keys"].flatten().to_numpy(zero_copy_only=False),
         row=np.repeat(np.arange(len(texts)), lengths),
+        of_content=np.zeros(int(lengths.sum()), dtype=np.int64),
         item=pc.fill_null(made["item_fp"], 0).to_numpy(zero_copy_only=False),
         odds=((cell[:, None] >> np.arange(CELL_BITS) & 1) * ALWAYS).astype(np.uint8),
         language=pc.fill_null(made["language"], "und"),
@@ -183,7 +189,7 @@ class Forms:
         """Add one form for each text of `prints`, whose keys are fixed where `common`, else private."""
         count, before = len(item), (self.fixed.size, self.private.size)
         self.fixed.add(prints.keys[common])
-        self.private.add(prints.keys[~common] & KIND_MASK)
+        self.private.add(prints.keys[~common] & KIND_MASK | prints.of_content[~common] * OF_CONTENT)
         self.fixed_end.add(before[0] + np.cumsum(np.bincount(prints.row[common], minlength=count)))
         self.private_end.add(before[1] + np.cumsum(np.bincount(prints.row[~common], minlength=count)))
         self.item.add(item)
@@ -194,39 +200,64 @@ class Forms:
 
     def _add_templates(self, texts: list[str]) -> None:
         """Fill each template with several contents of each size; what stays the same is the template's."""
-        probes = 6 if len(texts) <= _MANY_TEMPLATES else 2
+        probes = next(count for most, count in _PROBES if len(texts) <= most)
         for_class = [self._probed(texts, size, probes) for size in range(len(SIZE_CLASSES) + 1)]
         each = len(for_class)
         order = np.argsort(np.tile(np.arange(len(texts)), each), kind="stable")
         self._append(*_interleaved(for_class, len(texts), order))
 
     def _probed(self, texts: list[str], size: int, probes: int) -> tuple[Print, Flags]:
-        read = [read_prints(self._filled(texts, size, probe), self.kernel) for probe in range(probes)]
-        identity = [mix(one.keys.view(np.uint64) ^ mix(one.row.astype(np.uint64))) for one in read]
-        names, counts = np.unique(np.concatenate(identity), return_counts=True)
-        common = np.isin(identity[0], names[counts == probes])
-        bits = np.array([one.elicitation for one in read])
-        return Print(
-            keys=read[0].keys,
-            row=read[0].row,
-            item=np.zeros(len(texts), dtype=np.int64),
-            odds=np.mean([one.odds for one in read], axis=0).round().astype(np.uint8),
-            language=read[0].language,
+        """Read every template with so many contents of one size, and tell which keys always come."""
+        count = len(texts)
+        read = read_prints(self._filled(texts, size, probes), self.kernel)
+        template = read.row % count
+        identity = mix(read.keys.view(np.uint64) ^ mix(template.astype(np.uint64)))
+        names, counts = np.unique(identity, return_counts=True)
+        first = int(np.searchsorted(read.row, count))
+        bits = read.elicitation.reshape(probes, count)
+        shown = Print(
+            keys=read.keys[:first],
+            row=read.row[:first],
+            of_content=_of_content(read.keys[:first], read.row[:first], texts),
+            item=np.zeros(count, dtype=np.int64),
+            odds=_smoothed(read.odds.reshape(probes, count, CELL_BITS)),
+            language=read.language.slice(0, count),
             elicitation=np.bitwise_and.reduce(bits, axis=0),
-        ), common
+        )
+        return shown, np.isin(identity[:first], names[counts == probes])
 
-    def _filled(self, texts: list[str], size: int, probe: int) -> pa.StringArray:
+    def _filled(self, texts: list[str], size: int, probes: int) -> pa.StringArray:
+        """Fill all templates with the first content, then all with the second, and so on."""
+        contents = [self._filler(size, probe) for probe in range(probes)]
+        which = np.tile(np.arange(len(texts)), probes)
+        probe = pa.array(np.repeat(np.arange(probes), len(texts)))
+        first, second = (pa.array(column).take(probe) for column in zip(*contents, strict=True))
+        return prose.fill(texts, which, first, second)
+
+    def _filler(self, size: int, probe: int) -> tuple[str, str]:
         if (size, probe) not in self._fillers:
             streams = Streams(0, f"probe {size} {probe}", exact=True)
             english, more = language("en"), _SENTENCES[size]
             asked = english.expand(_RULES[size], 2, streams.named("asked"))
-            behind = pack(
-                english.expand("statement", 2 * more, streams.named("behind")), np.full(2, more), " "
-            )
+            said = english.expand("statement", 2 * more, streams.named("behind"))
+            behind = pack(said, np.full(2, more), " ")
             first, second = pc.binary_join_element_wise(asked, behind, " ").to_pylist()
             self._fillers[size, probe] = (first.strip(), second.strip())
-        contents = [pa.repeat(text, len(texts)) for text in self._fillers[size, probe]]
-        return prose.fill(texts, np.arange(len(texts)), *contents)
+        return self._fillers[size, probe]
+
+
+def _of_content(keys: Ints, row: Ints, texts: Sequence[str]) -> Ints:
+    """Tell shingles, and the suffix where a template ends with its content, from what the template shapes."""
+    kind = keys & KIND_MASK
+    open_end = np.array([text.endswith("]]") for text in texts], dtype=bool)[row]
+    found = (kind == KeyKind.SHINGLE) | (open_end & (kind == KeyKind.SUFFIX))
+    return np.asarray(found, dtype=np.int64)
+
+
+def _smoothed(odds: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Mean of few probes, with half a probe of either kind added (Jeffreys)."""
+    share = (odds.astype(np.int64).sum(axis=0) / ALWAYS + 0.5) / (len(odds) + 1)
+    return np.asarray(np.floor(share * ALWAYS + 0.5), dtype=np.uint8)
 
 
 def _interleaved(
@@ -239,6 +270,7 @@ def _interleaved(
     joined = Print(
         keys=np.concatenate([prints.keys for prints, _ in for_class])[by_row],
         row=row[by_row],
+        of_content=np.concatenate([prints.of_content for prints, _ in for_class])[by_row],
         item=np.zeros(count * each, dtype=np.int64),
         odds=np.concatenate([prints.odds for prints, _ in for_class])[order],
         language=pa.concat_arrays([prints.language for prints, _ in for_class]).take(pa.array(order)),

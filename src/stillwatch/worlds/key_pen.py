@@ -103,6 +103,7 @@ class KeyPen:
     fields: Mapping[str, pa.DataType] = {
         "form": pa.int64(),
         "slot": pa.uint64(),
+        "core": pa.uint64(),
         "past": pa.int64(),
         "blocks": pa.int64(),
     }
@@ -136,19 +137,19 @@ class KeyPen:
         ]
         said = _drawn_from(banks, tongue * len(_PASTED) + pasted, streams.named(rule))
         more = (sentences - np.array(_PASTED)[pasted]) * self._sentence
-        return Wording(said.form, said.slot, np.maximum(said.size + more, 1))
+        return _resized(said, np.maximum(said.size + more, 1))
 
     def documents(self, sentences: Ints, tongue: Ints, streams: Streams) -> Wording:
         """Write texts of so many sentences each."""
         said = self.spoken("statement", tongue, streams)
-        return Wording(said.form, said.slot, said.size + (sentences - 1) * self._sentence)
+        return _resized(said, said.size + (sentences - 1) * self._sentence)
 
     def packed(
         self, rule: str, sizes: Ints, rng: np.random.Generator, separator: str, grammar: str = "templates"
     ) -> Wording:
         """Write texts of `sizes` pieces each."""
         said = self.say(rule, len(sizes), rng, grammar)
-        return Wording(said.form, said.slot, said.size * sizes + len(separator) * (sizes - 1))
+        return _resized(said, said.size * sizes + len(separator) * (sizes - 1))
 
     @property
     def _sentence(self) -> int:
@@ -159,7 +160,8 @@ class KeyPen:
         """Repeat known texts."""
         forms = self.forms.whole(texts)
         sizes = np.array([len(text.encode()) for text in texts], dtype=np.int64)
-        return Wording(forms[which], mix(forms.astype(np.uint64))[which], sizes[which])
+        slot = mix(forms.astype(np.uint64))[which]
+        return Wording(forms[which], slot, slot, sizes[which])
 
     def dealt(self, texts: Sequence[str], count: int, rng: np.random.Generator) -> Wording:
         """Deal out real texts; what only one of them has is new in every row, so no pack runs out."""
@@ -174,9 +176,9 @@ class KeyPen:
         own = np.array([len(text.encode()) for text in templates], dtype=np.int64)
         forms = self.forms.templates(templates)[which]
         size = first.size if second is None else first.size + second.size
-        slot = first.slot if second is None else mix(first.slot) ^ second.slot
+        core = first.core if second is None else mix(first.core) ^ second.core
         form = forms + np.searchsorted(SIZE_CLASSES, size, side="right")
-        return Wording(form, mix(slot ^ mix(forms.astype(np.uint64))), size + own[which])
+        return Wording(form, mix(core ^ mix(forms.astype(np.uint64))), core, size + own[which])
 
     def choose(self, mask: npt.NDArray[np.bool_], yes: Wording, no: Wording) -> Wording:
         """Take `yes` where the mask is true, else `no`."""
@@ -187,7 +189,7 @@ class KeyPen:
         slot, size = texts.slot.copy(), texts.size.copy()
         slot[rows] = mix(slot[rows]) ^ tails.slot
         size[rows] += tails.size + len(separator)
-        return Wording(texts.form, slot, size)
+        return Wording(texts.form, slot, slot, size)
 
     def put(self, texts: Wording, rows: Ints, others: Wording) -> Wording:
         """Replace the `texts` of these `rows` by `others`."""
@@ -225,18 +227,24 @@ class KeyPen:
         return {
             "form": prompt.form,
             "slot": prompt.slot,
+            "core": prompt.core,
             "past": none if past is None else past,
             "blocks": none if blocks is None else blocks,
         }
 
 
-def _parts(texts: Wording) -> tuple[Any, Any, Any]:
-    return texts.form, texts.slot, texts.size
+def _parts(texts: Wording) -> tuple[Any, Any, Any, Any]:
+    return texts.form, texts.slot, texts.core, texts.size
+
+
+def _resized(texts: Wording, size: Ints) -> Wording:
+    return Wording(texts.form, texts.slot, texts.core, size)
 
 
 def _drawn(bank: Bank, count: int, rng: np.random.Generator) -> Wording:
     place = rng.integers(0, len(bank.sizes), count)
-    return Wording(bank.first + place, _slots(bank.usual[place], rng), bank.sizes[place])
+    slot = _slots(bank.usual[place], rng)
+    return Wording(bank.first + place, slot, slot, bank.sizes[place])
 
 
 def _drawn_from(banks: Sequence[Bank], which: Ints, rng: np.random.Generator) -> Wording:
@@ -247,7 +255,8 @@ def _drawn_from(banks: Sequence[Bank], which: Ints, rng: np.random.Generator) ->
     first = np.array([bank.first for bank in banks])
     place = (rng.random(len(which)) * sizes[which]).astype(np.int64)
     usual = np.concatenate([bank.usual for bank in banks])[start[which] + place]
-    return Wording(first[which] + place, _slots(usual, rng), bytes_of[start[which] + place])
+    slot = _slots(usual, rng)
+    return Wording(first[which] + place, slot, slot, bytes_of[start[which] + place])
 
 
 def _slots(usual: Words, rng: np.random.Generator) -> Words:

@@ -41,7 +41,7 @@ def _counts(form: Any, fixed_end: Any, private_end: Any, counts: Any) -> None:
 
 @njit(cache=True, nogil=True)
 def _write(rows: Any, forms: Any, out: Any) -> None:
-    form, slot, end = rows
+    form, slot, core, end = rows
     fixed, fixed_end, private, private_end, known_item, odds = forms
     keys, item, cell = out
     for row in range(form.size):
@@ -53,9 +53,15 @@ def _write(rows: Any, forms: Any, out: Any) -> None:
             keys[at] = fixed[place]
             at += 1
         first = private_end[one - 1] if one > 0 else 0
+        shingle = 0
         for place in range(first, private_end[one]):
-            hashed = _mixed(slot[row] ^ _mixed(_U(place - first + 1)))
-            keys[at] = np.int64((hashed & ~_KIND) | _U(private[place]))
+            kind = _U(private[place])
+            if kind > _KIND:  # of the content: the same under any template
+                hashed = _mixed(core[row] ^ _mixed(_U(1000 + shingle)))
+                shingle += 1
+            else:
+                hashed = _mixed(slot[row] ^ _mixed(_U(place - first + 1)))
+            keys[at] = np.int64((hashed & ~_KIND) | (kind & _KIND))
             at += 1
         item[row] = known_item[one] if known_item[one] != 0 else np.int64(_mixed(slot[row] ^ _ITEM) | _U(1))
         spread = _mixed(slot[row] ^ _CELL)
@@ -69,12 +75,13 @@ def _write(rows: Any, forms: Any, out: Any) -> None:
         cell[row] = bits
 
 
-def text_columns(form: Ints, slot: Words, forms: Forms) -> dict[str, pa.Array]:
+def text_columns(form: Ints, slot: Words, core: Words, forms: Forms) -> dict[str, pa.Array]:
     """Return `keys`, `item_fp` and `cell` of exchanges; null where the form is -1.
 
     Args:
         form: Number of each exchange's form, shape (n,).
         slot: What fills it, shape (n,).
+        core: The content alone, shape (n,).
         forms: The forms of the world.
     """
     tables = tuple(
@@ -86,7 +93,7 @@ def text_columns(form: Ints, slot: Words, forms: Forms) -> dict[str, pa.Array]:
     end = np.cumsum(counts)
     keys = np.empty(int(end[-1]) if len(end) else 0, dtype=np.int64)
     item, cell = np.zeros(len(form), dtype=np.int64), np.zeros(len(form), dtype=np.int16)
-    _write((form, slot, end), tables, (keys, item, cell))
+    _write((form, slot, core, end), tables, (keys, item, cell))
     silent = form < 0
     offsets = pa.array(np.concatenate([[0], end]).astype(np.int32))
     return {

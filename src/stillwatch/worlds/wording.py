@@ -24,11 +24,13 @@ class Wording(msgspec.Struct, frozen=True):
     Attributes:
         form: Number of the form in the library of forms, -1 where nothing is said.
         slot: Identity of what fills the form: the same form and slot is the same text.
+        core: Identity of the content alone, whatever template it stands in.
         size: Length of the text in bytes, about.
     """
 
     form: Ints
     slot: Words
+    core: Words
     size: Ints
 
     def __len__(self) -> int:
@@ -37,7 +39,7 @@ class Wording(msgspec.Struct, frozen=True):
 
     def take(self, index: Ints) -> Wording:
         """Return the rows at `index`."""
-        return Wording(self.form[index], self.slot[index], self.size[index])
+        return Wording(self.form[index], self.slot[index], self.core[index], self.size[index])
 
 
 def mix(values: Words) -> Words:
