@@ -183,7 +183,7 @@ def chosen_prompts(
 ) -> tuple[str, ...]:
     """The `count` prompts that divide known students from innocent references best.
 
-    Per prompt: difference of the mean contrasts over the spread of all. The suspect has no part in the choice.
+    Per prompt: difference of the mean contrasts over the spread of all. The suspect has no part in it.
     References that were used for choosing must not be used for the p-value: the choice pushes *their*
     contrasts down and not the suspect's. Choose on one set of references and test on another.
 

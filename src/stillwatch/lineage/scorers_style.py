@@ -50,13 +50,16 @@ def fold_of_prompts(prompts: Sequence[str], folds: int) -> NDArray[np.int64]:
 class RidgeFolds:
     """One-against-rest ridge regression of "which teacher wrote this?", with parts of the texts held out.
 
-    The sums over all texts are made once; a fit without a part takes the sums of that part away.
+    Products over all texts are made once. Where columns are fewer than texts, a fit without a part takes the
+    sums of that part away; else it takes the part out of the table of inner products. Both are the same fit.
     """
 
     def __init__(self, cube: NDArray[np.float32], penalty: float) -> None:
         """Learn on `cube`, shape (prompts, teachers, width), with a ridge `penalty` above 0."""
         self._cube, self._penalty = cube, penalty
-        self._gram, self._sums = _moments(cube)
+        flat = _flat(cube)
+        self._dual = flat.shape[0] <= flat.shape[1]
+        self._products = flat @ flat.T if self._dual else flat.T @ flat
 
     def without(self, held: NDArray[np.bool_], test: NDArray[np.float32]) -> NDArray[np.float64] | None:
         """Scores of `test`, shape (n, width), by the fit without the prompts where `held` is True.
@@ -65,21 +68,33 @@ class RidgeFolds:
             Shape (n, teachers): about 1 for a text like the teacher's and 0 for one unlike; None when no
             prompt is left to learn from.
         """
-        prompts, teachers, _ = self._cube.shape
-        count = (prompts - int(held.sum())) * teachers
-        if count == 0:
+        if bool(held.all()):
             return None
-        gram, sums = _moments(self._cube[held])
-        own = (self._sums - sums).astype(np.float64)
-        centre = own.sum(axis=0) / count
-        inner = (self._gram - gram).astype(np.float64) - count * np.outer(centre, centre)
+        fit = self._from_texts if self._dual else self._from_columns
+        centre, weights = fit(held)
+        return np.asarray((test - centre) @ weights + 1.0 / self._cube.shape[1])
+
+    def _from_columns(self, held: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        teachers, out = self._cube.shape[1], _flat(self._cube[held])
+        towards = self._cube[~held].sum(axis=0, dtype=np.float64)
+        count = int((~held).sum()) * teachers
+        centre = towards.sum(axis=0) / count
+        inner = (self._products - out.T @ out).astype(np.float64) - count * np.outer(centre, centre)
         inner[np.diag_indices_from(inner)] += self._penalty
-        towards = own - (count / teachers) * centre
-        weights = linalg.solve(inner, towards.T, assume_a="pos")
-        return np.asarray((test - centre) @ weights + 1.0 / teachers)
+        return centre, linalg.solve(inner, (towards - count / teachers * centre).T, assume_a="pos")
+
+    def _from_texts(self, held: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        teachers, texts = self._cube.shape[1], _flat(self._cube[~held])
+        kept = np.repeat(~held, teachers)
+        inner = self._products[np.ix_(kept, kept)].astype(np.float64)
+        mean = inner.mean(axis=0)
+        inner += mean.mean() - mean - mean[:, None]
+        inner[np.diag_indices_from(inner)] += self._penalty
+        label = np.tile(np.eye(teachers), (texts.shape[0] // teachers, 1)) - 1.0 / teachers
+        dual = linalg.solve(inner, label, assume_a="pos")
+        centre = texts.mean(axis=0, dtype=np.float64)
+        return centre, texts.T @ dual - np.outer(centre, dual.sum(axis=0))
 
 
-def _moments(cube: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Second moments over all texts, and sums for each teacher."""
-    flat = cube.reshape(-1, cube.shape[-1])
-    return flat.T @ flat, cube.sum(axis=0)
+def _flat(cube: NDArray[np.float32]) -> NDArray[np.float32]:
+    return cube.reshape(-1, cube.shape[-1])
