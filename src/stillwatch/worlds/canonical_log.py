@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
     from stillwatch.worlds.view import Rendered
 
-_FIELDS = (
+FIELDS = (
     "exchange_id", "conversation_id", "ts", "latency_ms", "account_id", "org_id", "key_id", "ip",
     "user_agent", "client_fingerprint", "end_user_id", "channel", "model", "status", "input_tokens",
     "output_tokens", "reasoning_tokens", "cached_tokens", "finish_reason",
 )  # fmt: skip
+"""Names of what `Rendered.columns` returns, in its order, without the parameters at its end."""
 
 
 def lines(view: Rendered, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[bytes]:
@@ -27,7 +28,7 @@ def lines(view: Rendered, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> I
     encode = msgspec.json.Encoder().encode
     columns = zip(*view.columns(rows), strict=True)
     for row, (*values, parameters) in zip(rows.tolist(), columns, strict=True):
-        record = dict(zip(_FIELDS, values, strict=True))
+        record = dict(zip(FIELDS, values, strict=True))
         yield encode(_record(record, parameters, msgspec.Raw(view.messages.sent(row))))
 
 

@@ -10,10 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.worlds.addresses import dotted
+from stillwatch.worlds.dialects import CHAT
 from stillwatch.worlds.identify import names
 from stillwatch.worlds.messages import Messages
 
 if TYPE_CHECKING:
+    from stillwatch.worlds.dialects import Dialect
     from stillwatch.worlds.world import World
 
 Rows = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -22,10 +24,10 @@ Rows = np.ndarray[tuple[int], np.dtype[np.int64]]
 class Rendered:
     """What both log writers need of a world, prepared once."""
 
-    def __init__(self, world: World) -> None:
-        """Encode messages and resolve accounts and keys of `world`."""
+    def __init__(self, world: World, dialect: Dialect = CHAT) -> None:
+        """Encode messages in `dialect` and resolve accounts and keys of `world`."""
         self._world = world
-        self.messages = Messages(world.exchanges, world.systems)
+        self.messages = Messages(world.exchanges, world.systems, dialect)
         self._tools = [msgspec.Raw(text.encode()) for text in world.tools]
         self._key = names("", world.accounts.num_rows, np.random.Generator(np.random.PCG64(world.seed)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,19 +13,30 @@ import pyarrow.parquet as pq
 
 from stillwatch.model.columns import VERIFICATIONS
 from stillwatch.model.errors import InputError
-from stillwatch.worlds import canonical_log, litellm_log
+from stillwatch.worlds import canonical_log, envoy_log, litellm_log, otlp_log, pair_log
 from stillwatch.worlds.addresses import dotted
+from stillwatch.worlds.dialects import ANTHROPIC, CHAT, TELEMETRY, Dialect
 from stillwatch.worlds.stage import DAY
 from stillwatch.worlds.times import iso
 from stillwatch.worlds.view import Rendered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from stillwatch.worlds.view import Rows
     from stillwatch.worlds.world import World
 
-LOG_FORMATS = ("litellm", "ndjson")
+Lines = Callable[[Rendered, "Rows"], Iterator[bytes]]
+FORMATS: dict[str, tuple[Lines, Dialect]] = {
+    "litellm": (litellm_log.lines, CHAT),
+    "otlp": (otlp_log.lines, TELEMETRY),
+    "openai": (pair_log.openai_lines, CHAT),
+    "anthropic": (pair_log.anthropic_lines, ANTHROPIC),
+    "envoy": (envoy_log.lines, CHAT),
+    "ndjson": (canonical_log.lines, CHAT),
+}
+"""How each log format is written, and how its messages are."""
+LOG_FORMATS = tuple(FORMATS)
 _LEVEL = 4
 
 
@@ -43,7 +55,7 @@ def write_world(world: World, out: Path, log_format: str = "litellm") -> WorldFi
     Args:
         world: The world.
         out: Folder that gets `logs/`, `accounts.ndjson`, `enforcement.ndjson` and `truth.parquet`.
-        log_format: `litellm` or `ndjson` (the canonical form).
+        log_format: one of `LOG_FORMATS`; `ndjson` is the canonical form, `envoy` has no text.
 
     Raises:
         InputError: The format is not known.
@@ -59,20 +71,28 @@ def write_world(world: World, out: Path, log_format: str = "litellm") -> WorldFi
     )
     files.accounts.write_bytes(b"\n".join(account_lines(world)) + b"\n")
     files.enforcement.write_bytes(b"".join(line + b"\n" for line in enforcement_lines(world)))
-    pq.write_table(world.truth, files.truth, compression="zstd")
+    pq.write_table(_named(world.truth, log_format), files.truth, compression="zstd")
     return files
 
 
 def _write_logs(world: World, folder: Path, log_format: str) -> Iterator[Path]:
-    writer = litellm_log if log_format == "litellm" else canonical_log
-    view = Rendered(world)
+    lines, dialect = FORMATS[log_format]
+    view = Rendered(world, dialect)
     day = (world.exchanges["ts"].to_numpy()[world.order] - world.window.start) // DAY
     for number in np.unique(day).tolist():
         moment = datetime.fromtimestamp((world.window.start + number * DAY) / 1e6, tz=UTC)
         path = folder / f"{log_format}-{moment:%Y-%m-%d}.jsonl.gz"
-        content = b"\n".join(writer.lines(view, world.order[day == number])) + b"\n"
+        content = b"\n".join(lines(view, world.order[day == number])) + b"\n"
         path.write_bytes(compressed(content))
         yield path
+
+
+def _named(truth: pa.Table, log_format: str) -> pa.Table:
+    """Name the exchanges as ingest names those of this format."""
+    if log_format != "otlp":
+        return truth
+    names = [otlp_log.identity(name.partition("~")[0]) for name in truth["exchange_id"].to_pylist()]
+    return truth.set_column(0, "exchange_id", pa.array(names, pa.string()))
 
 
 def compressed(content: bytes) -> bytes:
