@@ -1,0 +1,326 @@
+"""From documents and keys to a report: whose mark a text carries, at which error over all that was tried."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from stillwatch.mark.detection.alignment import Alignment  # noqa: TC001 - msgspec reads the types of fields
+from stillwatch.mark.detection.betting import total_log_e
+from stillwatch.mark.detection.decoys import DecoyPanel, decoy_keys, evidence_panel
+from stillwatch.mark.detection.evidence import Evidence, Rule, collect
+from stillwatch.mark.detection.localise import localise
+from stillwatch.mark.detection.manykeys import (
+    WeakSignals,
+    benjamini_hochberg_of_logs,
+    holm_log_levels,
+    weak_signals,
+)
+from stillwatch.mark.detection.nulls import log_tail, z_scores
+from stillwatch.mark.detection.scan import totals
+from stillwatch.mark.keys import Level  # noqa: TC001 - as above
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from stillwatch.mark.detection.evidence import Documents
+    from stillwatch.mark.detection.keyfile import KeyTable
+    from stillwatch.mark.prf import Tokens
+    from stillwatch.mark.schemes import Scheme
+
+    Floats = NDArray[np.float64]
+
+REPORT_VERSION = 1
+_MOST_STRETCHES = 50
+_LOG_10 = math.log(10.0)
+
+DOES_NOT_PROVE = (
+    "This is evidence that the text holds output marked under a key, not of who passed it on, who published "
+    "it or who paid for it. Somebody who learned the rule from many marked answers can forge a mark; keys "
+    "that leaked can be used by others. That no key was found does not show that the text is not ours: short, "
+    "paraphrased, low-entropy and greedily decoded text carries little or no mark."
+)
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What must be fixed before the text is looked at.
+
+    Attributes:
+        level: Family-wise error over all keys tried.
+        rule: Rule of de-duplication.
+        whole: Whether documents are whole answers (else fragments, whose first tokens lack context).
+        decoys: Number of decoy keys.
+        seed: Seed of the decoys and of the simulations.
+    """
+
+    level: float = 0.01
+    rule: Rule = "pair"
+    whole: bool = True
+    decoys: int = 200
+    seed: int = 0
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Where in a document a named key's mark stands: tokens `start` to `end` of document `document`."""
+
+    document: int
+    start: int
+    end: int
+    log10_error: float
+
+
+class KeyResult(msgspec.Struct, frozen=True):
+    """What one key says.
+
+    Attributes:
+        key_id: Public name of the key.
+        level: Global, cohort or account.
+        name: Name of the cohort or account.
+        cohort: Cohort of the account.
+        total: Total score.
+        z: Standardised total, for showing only.
+        log10_p: Exact p-value of this key alone, as a power of ten.
+        log10_family_error: Holm's family-wise error over all keys tried, as a power of ten.
+        discovery_rate: Benjamini-Hochberg's false-discovery rate at which the key enters a watch list.
+        log10_e: Evidence (e-value) of a test that may be continued with more text, as a power of ten.
+        stretches: Where the mark stands, for named keys.
+    """
+
+    key_id: str
+    level: Level
+    name: str
+    cohort: str
+    total: float
+    z: float
+    log10_p: float
+    log10_family_error: float
+    discovery_rate: float
+    log10_e: float
+    stretches: tuple[Stretch, ...] = ()
+
+
+class CohortResult(msgspec.Struct, frozen=True):
+    """Whether the accounts of a cohort are together too good, though none of them need stand out.
+
+    Attributes:
+        cohort: The cohort.
+        signals: Its statistics.
+        family_error: Holm's family-wise error of higher criticism over all cohorts.
+    """
+
+    cohort: str
+    signals: WeakSignals
+    family_error: float
+
+
+class MarkReport(msgspec.Struct, frozen=True):
+    """Everything that one run of detection says; holds no text and no key.
+
+    Attributes:
+        scheme: Name of the scheme.
+        prf: Version of its pseudo-random function.
+        context_width: Tokens that make a context.
+        settings: What was fixed beforehand.
+        documents: Number of documents.
+        tokens_read: Tokens before de-duplication.
+        scored: Distinct scores after it.
+        repeated: Tokens that were left out as repeats.
+        excluded: Tokens left out because their context stands in text that could have been copied.
+        unkeyed: Tokens left out because their score does not depend on a key or their context is unknown.
+        keys_tried: Number of keys, all of which the family-wise error counts.
+        named: Keys at or below the level, best first.
+        watch: Further keys at a false-discovery rate of 0.1, best first.
+        best: The best key, named or not.
+        panel: What decoys say about the same evidence.
+        cohorts: Cohorts of two or more accounts, best first.
+        alignment: How the text's cuts compare with those of another tokenizer.
+        sentence: The result in words.
+        does_not_prove: What it does not show.
+        schema_version: Version of this form.
+    """
+
+    scheme: str
+    prf: str
+    context_width: int
+    settings: Settings
+    documents: int
+    tokens_read: int
+    scored: int
+    repeated: int
+    excluded: int
+    unkeyed: int
+    keys_tried: int
+    named: tuple[KeyResult, ...]
+    watch: tuple[KeyResult, ...]
+    best: KeyResult | None
+    panel: DecoyPanel
+    cohorts: tuple[CohortResult, ...]
+    alignment: Alignment | None
+    sentence: str
+    does_not_prove: str = DOES_NOT_PROVE
+    schema_version: int = REPORT_VERSION
+
+
+def detect(
+    documents: Documents,
+    scheme: Scheme,
+    table: KeyTable,
+    settings: Settings,
+    *,
+    exclude: Tokens | None = None,
+    alignment: Alignment | None = None,
+    threads: int = 1,
+) -> MarkReport:
+    """Test documents under every key of a table.
+
+    A key is named when its family-wise error over *all* keys tried is at most the level and the decoys behave
+    as the null law says; if they do not, nothing is named, whatever the p-values.
+
+    Args:
+        documents: Token ids of the marking tokenizer, shape (length,) each; together one body of evidence.
+        scheme: The scheme that the keys drive.
+        table: The keys.
+        settings: What was fixed beforehand.
+        exclude: Contexts, shape (m, w), that stand in prompts or quotations.
+        alignment: Goes into the report as it is.
+        threads: Threads for scanning keys.
+    """
+    evidence = collect(documents, scheme, rule=settings.rule, exclude=exclude, whole=settings.whole)
+    scores = totals(scheme, evidence.contexts, evidence.tokens, table.values, threads=threads)
+    results = _Results(scheme, table, scores, len(evidence))
+    best = float(scores.max(initial=0.0))
+    decoys = decoy_keys(settings.seed, settings.decoys)
+    panel = evidence_panel(scheme, evidence, best, decoys, threads=threads)
+    named = results.below(settings.level) if panel.sound else []
+    watch = [i for i in results.watched(0.1) if i not in named] if panel.sound else []
+    return MarkReport(
+        scheme=scheme.name,
+        prf=scheme.version,
+        context_width=scheme.context_width,
+        settings=settings,
+        documents=len(documents),
+        tokens_read=evidence.read,
+        scored=len(evidence),
+        repeated=evidence.repeated,
+        excluded=evidence.excluded,
+        unkeyed=evidence.unkeyed,
+        keys_tried=len(table),
+        named=tuple(
+            results.row(i, _stretches(scheme, evidence, table, i, settings.level, len(documents)))
+            for i in named
+        ),
+        watch=tuple(results.row(i) for i in watch),
+        best=results.row(int(np.argmin(results.log_p))) if len(table) else None,
+        panel=panel,
+        cohorts=_cohorts(table, results.log_p, settings.seed) if len(evidence) else (),
+        alignment=alignment,
+        sentence=_sentence(results, named, panel, evidence, settings),
+    )
+
+
+class _Results:
+    """All numbers of all keys, of which a few rows are shown."""
+
+    def __init__(self, scheme: Scheme, table: KeyTable, scores: Floats, count: int) -> None:
+        self.table, self.scores, self.count, self.null = table, scores, count, scheme.null
+        self.log_p = log_tail(scheme.null, scores, count)
+        self.z = z_scores(scheme.null, scores, count)
+        self.errors = holm_log_levels(self.log_p)
+        self.rates = benjamini_hochberg_of_logs(self.log_p)
+
+    def below(self, level: float) -> list[int]:
+        """Rows whose family-wise error is at most `level`, best first."""
+        return self._best_first(self.errors <= math.log(level))
+
+    def watched(self, rate: float) -> list[int]:
+        """Rows whose false-discovery rate is at most `rate`, best first."""
+        return self._best_first(self.rates <= rate)
+
+    def _best_first(self, chosen: NDArray[np.bool_]) -> list[int]:
+        rows = np.flatnonzero(chosen)
+        return [int(i) for i in rows[np.argsort(self.log_p[rows], kind="stable")]]
+
+    def row(self, i: int, stretches: tuple[Stretch, ...] = ()) -> KeyResult:
+        """What is shown of row `i`."""
+        return KeyResult(
+            key_id=self.table.key_ids[i],
+            level=self.table.levels[i],
+            name=self.table.names[i],
+            cohort=self.table.cohorts[i],
+            total=float(self.scores[i]),
+            z=float(self.z[i]),
+            log10_p=float(self.log_p[i]) / _LOG_10,
+            log10_family_error=float(self.errors[i]) / _LOG_10,
+            discovery_rate=float(self.rates[i]),
+            log10_e=float(total_log_e(self.null, self.scores[i], self.count)) / _LOG_10,
+            stretches=stretches,
+        )
+
+
+def _stretches(
+    scheme: Scheme, evidence: Evidence, table: KeyTable, i: int, level: float, documents: int
+) -> tuple[Stretch, ...]:
+    """Localise the mark of key `i` in each document, counting all documents and keys as tests."""
+    scores = scheme.scores(evidence.contexts, evidence.tokens, table.values[i : i + 1])[0]
+    borders = np.searchsorted(evidence.document, np.arange(documents + 1))
+    found: list[Stretch] = []
+    for number in np.flatnonzero(np.diff(borders) > 0):
+        part = slice(int(borders[number]), int(borders[number + 1]))
+        places = evidence.position[part]
+        for one in localise(scheme.null, scores[part], level=level, tests=documents * len(table)):
+            error = one.log_p / _LOG_10
+            found.append(Stretch(int(number), int(places[one.start]), int(places[one.end - 1]) + 1, error))
+        if len(found) >= _MOST_STRETCHES:
+            break
+    return tuple(found[:_MOST_STRETCHES])
+
+
+def _cohorts(table: KeyTable, log_p: Floats, seed: int) -> tuple[CohortResult, ...]:
+    """Test each cohort of two or more accounts as a whole."""
+    members: dict[str, list[int]] = {}
+    for i, (level, cohort) in enumerate(zip(table.levels, table.cohorts, strict=True)):
+        if level == "account" and cohort:
+            members.setdefault(cohort, []).append(i)
+    names = [name for name, rows in members.items() if len(rows) > 1]
+    signals = [
+        weak_signals(log_p[members[name]], np.random.default_rng([seed, i])) for i, name in enumerate(names)
+    ]
+    if not names:
+        return ()
+    errors = np.exp(holm_log_levels(np.log([one.p for one in signals])))
+    rows = [CohortResult(*one) for one in zip(names, signals, errors.tolist(), strict=True)]
+    return tuple(sorted(rows, key=lambda one: (one.family_error, -one.signals.higher_criticism)))
+
+
+def _sentence(
+    results: _Results, named: Sequence[int], panel: DecoyPanel, evidence: Evidence, settings: Settings
+) -> str:
+    tried = f"{len(results.table):,} keys tried"
+    basis = f"{len(evidence):,} distinct scores out of {evidence.read:,} tokens"
+    if not len(evidence):
+        return f"Nothing could be scored: the text has {evidence.read:,} tokens and none that a key decides."
+    if not panel.sound:
+        return f"No key is named: {panel.sentence} ({basis}, {tried})"
+    if not named:
+        return f"No key is named at a family-wise error of {settings.level:g} ({basis}, {tried})."
+    names = ", ".join(_called(results.row(i)) for i in named[:5])
+    more = f" and {len(named) - 5} more" if len(named) > 5 else ""
+    return f"The text carries the mark of {names}{more}; family-wise error over {tried}, {basis}."
+
+
+def _called(result: KeyResult) -> str:
+    who = {"global": "the global key", "cohort": f"cohort {result.name}", "account": f"account {result.name}"}
+    within = f" of cohort {result.cohort}" if result.cohort else ""
+    return f"{who[result.level]}{within} (error {_power(result.log10_family_error)})"
+
+
+def _power(log10: float) -> str:
+    """A probability as digits and power of ten, also below the range of a double; rounded up."""
+    exponent = math.floor(log10)
+    digits = math.ceil(10.0 ** (log10 - exponent) * 10.0) / 10.0
+    return f"{digits:.1f}e{exponent}" if digits < 10.0 else f"1.0e{exponent + 1}"
