@@ -1,7 +1,7 @@
 """Simulated populations of models with known lineage: where error rates can be counted, not only argued.
 
 A model is a way to choose words. On each prompt there are words that everybody uses and words that one *base*
-or one *teacher* favours; apart from prompts, each has habits (a distribution over function words). A student
+or one *teacher* favours; apart from prompts, each has habits (a distribution over function words and marks). A student
 draws each word from its teacher with probability `dose`, else from its own base, and every model also has a
 leaning of its own towards each teacher (`contamination`): public text that no one can account for. That
 random leaning is what makes the model, and not the prompt, the unit of evidence. It tests calibration; power
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SHARED, _OWN, _HABITS = 24, 12, 60
+_MARKS = (",", ".", "\n", "!", "(", "\n-")
 
 
 class Population(msgspec.Struct, frozen=True):
@@ -139,7 +140,9 @@ def _answers(
 
 
 def _word(prompt: int, number: int) -> str:
-    """A word of letters; function words are the same on all prompts."""
+    """A word of letters, or a mark; marks and function words are the same on all prompts."""
+    if number < len(_MARKS):
+        return _MARKS[number]
     value = number if number < _HABITS else number + 1000 * (prompt + 1)
     letters = []
     while True:
