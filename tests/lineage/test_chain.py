@@ -16,6 +16,7 @@ from stillwatch.lineage.chain import (
     chain_faults,
     leaf_hash,
     link,
+    merkle_levels,
     merkle_path,
     merkle_root,
     proves,
@@ -108,7 +109,7 @@ def test_merkle_trees_are_those_of_the_standard_and_paths_prove_their_leaf_alone
     root = merkle_root(leaves)
     assert root == rfc9162_root(leaves)
     index = data.draw(st.integers(0, len(leaves) - 1))
-    path = merkle_path(leaves, index)
+    path = merkle_path(merkle_levels(leaves), index)
     assert proves(leaves[index], index, len(leaves), path, root)
     assert not proves(leaf_hash(b"another leaf"), index, len(leaves), path, root)
     assert not proves(leaves[index], index, len(leaves), [*path, "0" * 64], root)
@@ -119,4 +120,4 @@ def test_merkle_trees_are_those_of_the_standard_and_paths_prove_their_leaf_alone
 
 def test_there_is_no_path_to_a_leaf_that_is_not_there():
     with pytest.raises(IndexError):
-        merkle_path([leaf_hash(b"")], 1)
+        merkle_path(merkle_levels([leaf_hash(b"")]), 1)

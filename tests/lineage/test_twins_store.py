@@ -7,7 +7,7 @@ from stillwatch.model.errors import InputError
 
 pytest.importorskip("rfc8785", reason="needs the extra stillwatch[lineage]")
 
-from stillwatch.lineage.chain import merkle_path, proves
+from stillwatch.lineage.chain import merkle_levels, merkle_path, proves
 from stillwatch.lineage.twins_store import (
     ITEMS,
     SEED,
@@ -47,7 +47,7 @@ def test_what_is_written_is_read_again_and_proved_by_the_seal(epoch):
     assert found.seal == seal
     assert found.items == (*map(made, range(5)), made(5, NOW + timedelta(days=30)))
     for place, item in zip(found.places, found.items, strict=True):
-        path = merkle_path(found.leaves, place)
+        path = merkle_path(merkle_levels(found.leaves), place)
         assert proves(item_leaf(item), place, seal.items, path, bytes.fromhex(seal.root))
 
 

@@ -68,6 +68,11 @@ def canonical(value: Any) -> bytes:
         ) from None
 
 
+def plain(value: Any) -> Any:
+    """Return `value`, a struct or what holds some, as it stands in a file: dicts, lists, strings, numbers."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
 def digest(value: Any) -> str:
     """Return the SHA-256 of the canonical JSON of `value`, hexadecimal."""
     return hashlib.sha256(canonical(value)).hexdigest()
@@ -104,6 +109,14 @@ def leaf_hash(content: bytes) -> bytes:
     return hashlib.sha256(_LEAF + content).digest()
 
 
+def merkle_levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """Return all nodes of the tree, from the leaf hashes up to the level of the root alone."""
+    levels = [list(leaves)]
+    while len(levels[-1]) > 1:
+        levels.append(_level_above(levels[-1]))
+    return levels
+
+
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
     """Return the root over the leaf hashes; that of no leaves is the hash of nothing.
 
@@ -111,29 +124,23 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
         >>> merkle_root([]).hex()[:16]
         'e3b0c44298fc1c14'
     """
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    level = list(leaves)
-    while len(level) > 1:
-        level = _level_above(level)
-    return level[0]
+    return merkle_levels(leaves)[-1][0] if leaves else hashlib.sha256(b"").digest()
 
 
-def merkle_path(leaves: Sequence[bytes], index: int) -> list[str]:
+def merkle_path(levels: Sequence[Sequence[bytes]], index: int) -> list[str]:
     """Return what proves that leaf `index` is under the root: hashes from the bottom up, hexadecimal.
+
+    Args:
+        levels: From `merkle_levels`.
+        index: Of the leaf.
 
     Raises:
         IndexError: There is no such leaf.
     """
-    if not 0 <= index < len(leaves):
+    if not 0 <= index < len(levels[0]):
         raise IndexError(index)
-    path, level = [], list(leaves)
-    while len(level) > 1:
-        beside = index ^ 1
-        if beside < len(level):
-            path.append(level[beside].hex())
-        level, index = _level_above(level), index // 2
-    return path
+    beside = [(level, (index >> height) ^ 1) for height, level in enumerate(levels[:-1])]
+    return [level[place].hex() for level, place in beside if place < len(level)]
 
 
 def proves(leaf: bytes, index: int, size: int, path: Sequence[str], root: bytes) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -237,12 +237,15 @@ def make_item(
             f"has {len(answers)} answers",
             f"the design asks for {design.twins + 1}, each with its log-probability or none with one",
         )
+    if served_at.tzinfo is None:
+        raise InputError(f"twin item {request_id!r}", "has a time without zone", "give the time in UTC")
     salt, key = seed.salt(request_id), seed.gram_key()
+    moment = served_at.astimezone(UTC)
     return TwinItem(
         id=request_id,
         account=seed.pseudonym(account_id),
-        served_at=served_at,
-        expires_at=served_at + timedelta(days=design.lifetime_days),
+        served_at=moment,
+        expires_at=moment + timedelta(days=design.lifetime_days),
         temperature=temperature,
         candidates=tuple(
             Candidate(

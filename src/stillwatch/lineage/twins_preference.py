@@ -40,6 +40,7 @@ class Preference:
         log_p_rank: Log of the exact p-value of the sum of ranks; for one twin this is the sign test.
         log_p_sum: Log of the exact p-value of the sum of bounded payoffs, which uses how much is preferred.
         log_e: Log of the e-value after all items.
+        log_e_stopped: Log of the e-value at the stop; that after all items where there was none.
         stopped_at: Item, counted from 0 after dropping, at which the e-process reached 1 / alpha, or -1.
     """
 
@@ -51,6 +52,7 @@ class Preference:
     log_p_rank: float
     log_p_sum: float
     log_e: float
+    log_e_stopped: float
     stopped_at: int
 
     @property
@@ -97,10 +99,11 @@ def preference_test(
     keep = distinct(values)
     values, index = values[keep], index[keep]
     if not index.size:
-        return Preference(0, int(keep.size), 0.5, 0.0, 1.0, 0.0, 0.0, 0.0, NEVER)
+        return Preference(0, int(keep.size), 0.5, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, NEVER)
     pay = payoffs(values, scale)
     path = log_wealth(served_payoffs(pay, index), bets)
     wins, low, high = win_share(values, index)
+    stop = first_stop(path, alpha)
     return Preference(
         items=int(index.size),
         dropped=int(keep.size - index.size),
@@ -110,7 +113,8 @@ def preference_test(
         log_p_rank=sum_log_p(midranks(values), index),
         log_p_sum=sum_log_p(np.rint(pay * LEVELS), index),
         log_e=float(path[-1]),
-        stopped_at=first_stop(path, alpha),
+        log_e_stopped=float(path[stop]),
+        stopped_at=stop,
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stillwatch.lineage.twins import TwinItem
 
 
-def residual(log_probs: ArrayLike, controls: ArrayLike) -> NDArray[np.float64]:
+def residual(log_probs: ArrayLike, controls: ArrayLike, fit_on: int | None = None) -> NDArray[np.float64]:
     """Take from the suspect's log-probabilities what other models explain.
 
     Most of the difference between two candidates is that one is plainer than the other, to any model. The
@@ -30,6 +30,8 @@ def residual(log_probs: ArrayLike, controls: ArrayLike) -> NDArray[np.float64]:
         log_probs: Under the suspect, shape (items, k + 1), in nats.
         controls: Under the provider's model or a reference model: shape (items, k + 1), or (controls, items,
             k + 1) for several.
+        fit_on: Number of first items that the coefficients are fitted on; all if not given. A test that may
+            stop early must fit on items that it never stops before.
 
     Returns:
         Shape (items, k + 1).
@@ -45,12 +47,12 @@ def residual(log_probs: ArrayLike, controls: ArrayLike) -> NDArray[np.float64]:
     others = np.stack([_centred(each) for each in _listed(controls)])
     if others.shape[1:] != mine.shape or not (np.all(np.isfinite(mine)) and np.all(np.isfinite(others))):
         raise ValueError("controls must be finite and have the shape of the log-probabilities")
-    features = others.reshape(others.shape[0], -1).T
+    features = others[:, :fit_on].reshape(others.shape[0], -1).T
     prior = np.full(features.shape[1], 1.0 / features.shape[1])
     ridge = features.T @ features + np.eye(features.shape[1]) * np.var(features) * _RIDGE_ITEMS
-    wanted = features.T @ (mine.ravel() - features @ prior)
+    wanted = features.T @ (mine[:fit_on].ravel() - features @ prior)
     weights = prior + np.linalg.lstsq(ridge, wanted, rcond=None)[0]
-    return np.asarray(mine - (features @ weights).reshape(mine.shape))
+    return np.asarray(mine - np.tensordot(weights, others, axes=1))
 
 
 _RIDGE_ITEMS = 4.0
