@@ -107,7 +107,7 @@ def rows_of(rungs: Sequence[Rung], results: Sequence[dict[str, Any]]) -> list[Ro
                 f"{rung.operation.id}/cost",
                 cost.total.mid,
                 "US dollars a thousand",
-                note=f"{cost.total.low:,.0f} to {cost.total.high:,.0f}; of it evasion {cost.evasion.mid:,.0f}",
+                note=f"{cost.total.low:,.0f} to {cost.total.high:,.0f}; evasion {cost.evasion.mid:,.0f}",
             ),
         ]
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stillwatch.worlds import cards, ladder
 from stillwatch.worlds.scenario import FIRST, FixedPrompt, Hydra, Scenario
 
 QUIET = Scenario(
@@ -16,7 +17,7 @@ CROWD = Scenario(
     title="the same with the two campaigns of demo, one account in a hundred",
 )
 
-SCENARIOS: tuple[Scenario, ...] = (*FIRST, QUIET, CROWD)
+SCENARIOS: tuple[Scenario, ...] = (*FIRST, QUIET, CROWD, *cards.SCENARIOS, *ladder.SCENARIOS)
 """All named scenarios."""
 
 
