@@ -151,7 +151,7 @@ def commit(
 @click.option(
     "--fragments", is_flag=True, help="TEXTS are fragments of answers: leave out their first tokens."
 )
-@click.option("--decoys", type=int, default=200, help="Number of decoy keys [default: 200].")
+@click.option("--decoys", type=int, default=100, help="Number of decoy keys [default: 100].")
 @click.option("--seed", type=int, default=0, help="Seed of the decoys [default: 0].")
 @click.option("--threads", type=int, help="Threads that scan keys [default: all cores].")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")

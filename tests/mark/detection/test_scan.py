@@ -13,31 +13,40 @@ SCHEMES = [
     GumbelMax(7),
     DualKeyGumbel(4, alpha=0.1),
     GreenList(0.25, context_width=2),
-    GreenList(0.5, context_width=1, seeding="lefthash", vocabulary_size=64),
-    SynthId(),
 ]
+GENERIC = [GreenList(0.5, context_width=1, seeding="lefthash", vocabulary_size=64), SynthId()]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=lambda one: f"{one.name}-{one.context_width}")
-@pytest.mark.parametrize("keys", [1, 3, 70])
+@pytest.mark.parametrize("keys", [1, 3, 1100])
 def test_totals_are_the_sums_of_the_scores(scheme, keys):
+    compare(scheme, keys, pairs=250)
+
+
+@pytest.mark.parametrize("scheme", GENERIC, ids=lambda one: one.name)
+def test_schemes_with_their_own_functions_are_added_up_in_parts(scheme, monkeypatch):
+    monkeypatch.setattr(scan, "_GENERIC_CELLS", 100)
+    compare(scheme, keys=5, pairs=40)
+
+
+def compare(scheme, keys, pairs):
     rng = np.random.default_rng(7)
-    contexts = rng.integers(1, 5, (250, scheme.context_width))
-    tokens = rng.integers(0, 64, 250)
+    contexts = rng.integers(1, 5, (pairs, scheme.context_width))
+    tokens = rng.integers(0, 64, pairs)
     values = rng.integers(0, 2**64, keys, dtype=np.uint64) & np.uint64(2**62 - 1)
     expected = scheme.scores(contexts, tokens, values).sum(axis=1)
     assert totals(scheme, contexts, tokens, values) == pytest.approx(expected, rel=1e-12)
 
 
 @settings(max_examples=15)
-@given(st.integers(0, 2**32), st.integers(1, 9), st.integers(1, 130))
-def test_any_width_and_any_number_of_pairs(seed, width, pairs):
+@given(st.integers(0, 2**32), st.integers(1, 9), st.integers(1, 130), st.sampled_from([1, 9, 1030]))
+def test_any_width_and_any_number_of_pairs(seed, width, pairs, keys):
     rng = np.random.default_rng(seed)
     contexts = rng.integers(-1, 3, (pairs, width))
     tokens = rng.integers(0, 2**31, pairs)
-    keys = rng.integers(0, 2**64, 65, dtype=np.uint64)
-    expected = GumbelMax(width).scores(contexts, tokens, keys).sum(axis=1)
-    assert totals(GumbelMax(width), contexts, tokens, keys) == pytest.approx(expected, rel=1e-12)
+    drawn = rng.integers(0, 2**64, keys, dtype=np.uint64)
+    expected = GumbelMax(width).scores(contexts, tokens, drawn).sum(axis=1)
+    assert totals(GumbelMax(width), contexts, tokens, drawn) == pytest.approx(expected, rel=1e-12)
 
 
 def test_threads_and_blocks_change_nothing(monkeypatch):

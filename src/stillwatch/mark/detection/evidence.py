@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Mask = NDArray[np.bool_]
+    Slots = NDArray[np.int32] | NDArray[np.int64]
 
 Rule = Literal["pair", "context", "none"]
 """`pair`: each (context, token) once. `context`: one token for each context, as vLLM's own detector does.
@@ -145,7 +146,7 @@ def first_occurrences(rows: Ints) -> Mask:
         >>> first_occurrences(np.array([[1, 2], [1, 3], [1, 2]]))
         array([ True,  True, False])
     """
-    table = np.full(_table_size(len(rows)), -1, dtype=np.int64)
+    table = _empty_table(len(rows))
     return _insert(np.ascontiguousarray(rows, dtype=np.int64), table)
 
 
@@ -154,7 +155,7 @@ def contains(known: Ints, rows: Ints) -> Mask:
     known = np.ascontiguousarray(known, dtype=np.int64)
     if known.ndim != 2 or known.shape[1] != rows.shape[1]:
         raise ValueError("known contexts need the same width as the scheme's")
-    table = np.full(_table_size(len(known)), -1, dtype=np.int64)
+    table = _empty_table(len(known))
     _insert(known, table)
     return _look_up(known, table, np.ascontiguousarray(rows, dtype=np.int64))
 
@@ -165,8 +166,9 @@ def _first_by_rule(inputs: Ints, rule: Rule) -> Mask:
     return first_occurrences(inputs if rule == "pair" else inputs[:, :-1])
 
 
-def _table_size(rows: int) -> int:
-    return 1 << max(2 * rows, 2).bit_length()
+def _empty_table(rows: int) -> Slots:
+    """A table at most half full; 32 bits a slot where they do, since look-ups wait for memory."""
+    return np.full(1 << max(2 * rows, 2).bit_length(), -1, dtype=np.int32 if rows < 2**31 else np.int64)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -187,7 +189,7 @@ def _equal(a: Ints, b: Ints) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _insert(rows: Ints, table: Ints) -> Mask:
+def _insert(rows: Ints, table: Slots) -> Mask:
     """Put each new row's index into an open-addressing table of a power of two; equality is exact."""
     fresh = np.zeros(rows.shape[0], dtype=np.bool_)
     mask = table.shape[0] - 1
@@ -202,7 +204,7 @@ def _insert(rows: Ints, table: Ints) -> Mask:
 
 
 @njit(cache=True, nogil=True)
-def _look_up(known: Ints, table: Ints, rows: Ints) -> Mask:
+def _look_up(known: Ints, table: Slots, rows: Ints) -> Mask:
     found = np.zeros(rows.shape[0], dtype=np.bool_)
     mask = table.shape[0] - 1
     for i in range(rows.shape[0]):

@@ -10,7 +10,8 @@ import numpy as np
 
 from stillwatch.mark.detection.alignment import Alignment  # noqa: TC001 - msgspec reads the types of fields
 from stillwatch.mark.detection.betting import total_log_e
-from stillwatch.mark.detection.decoys import DecoyPanel, decoy_keys, evidence_panel
+from stillwatch.mark.detection.decoys import DecoyPanel, decoy_keys
+from stillwatch.mark.detection.decoys import panel as judge_decoys
 from stillwatch.mark.detection.evidence import Evidence, Rule, collect
 from stillwatch.mark.detection.localise import localise
 from stillwatch.mark.detection.manykeys import (
@@ -42,8 +43,8 @@ _LOG_10 = math.log(10.0)
 DOES_NOT_PROVE = (
     "This is evidence that the text holds output marked under a key, not of who passed it on, who published "
     "it or who paid for it. Somebody who learned the rule from many marked answers can forge a mark; keys "
-    "that leaked can be used by others. That no key was found does not show that the text is not ours: short, "
-    "paraphrased, low-entropy and greedily decoded text carries little or no mark."
+    "that leaked can be used by others. That no key was found does not show that the text is not ours: "
+    "short, paraphrased, low-entropy and greedily decoded text carries little or no mark."
 )
 
 
@@ -61,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True):
     level: float = 0.01
     rule: Rule = "pair"
     whole: bool = True
-    decoys: int = 200
+    decoys: int = 100
     seed: int = 0
 
 
@@ -191,11 +192,10 @@ def detect(
         threads: Threads for scanning keys.
     """
     evidence = collect(documents, scheme, rule=settings.rule, exclude=exclude, whole=settings.whole)
-    scores = totals(scheme, evidence.contexts, evidence.tokens, table.values, threads=threads)
-    results = _Results(scheme, table, scores, len(evidence))
-    best = float(scores.max(initial=0.0))
-    decoys = decoy_keys(settings.seed, settings.decoys)
-    panel = evidence_panel(scheme, evidence, best, decoys, threads=threads)
+    both = np.concatenate([table.values, decoy_keys(settings.seed, settings.decoys)])
+    scores = totals(scheme, evidence.contexts, evidence.tokens, both, threads=threads)
+    results = _Results(scheme, table, scores[: len(table)], len(evidence))
+    panel = judge_decoys(scheme.null, float(results.scores.max()), scores[len(table) :], len(evidence))
     named = results.below(settings.level) if panel.sound else []
     watch = [i for i in results.watched(0.1) if i not in named] if panel.sound else []
     return MarkReport(
