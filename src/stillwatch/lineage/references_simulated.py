@@ -1,11 +1,11 @@
 """Simulated populations of models with known lineage: where error rates can be counted, not only argued.
 
 A model is a way to choose words. On each prompt there are words that everybody uses and words that one *base*
-or one *teacher* favours; apart from prompts, each has habits (a distribution over function words and marks). A student
-draws each word from its teacher with probability `dose`, else from its own base, and every model also has a
-leaning of its own towards each teacher (`contamination`): public text that no one can account for. That
-random leaning is what makes the model, and not the prompt, the unit of evidence. It tests calibration; power
-on it says nothing about real models.
+or one *teacher* favours; apart from prompts, each has habits (a distribution over function words and marks).
+A student draws each word from its teacher with probability `dose`, else from its own base, and every model
+also has a leaning of its own towards each teacher (`contamination`): public text that no one can account for.
+That random leaning is what makes the model, and not the prompt, the unit of evidence. It tests calibration;
+power on it says nothing about real models.
 """
 
 from __future__ import annotations
