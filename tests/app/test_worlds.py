@@ -6,13 +6,14 @@ from stillwatch.model.errors import InputError
 
 def test_unknown_scenario_is_told(tmp_path):
     with pytest.raises(InputError, match="the scenarios are demo"):
-        worlds.run_world("atlantis", 1, 1.0, "ndjson", tmp_path)
+        worlds.find_scenario("atlantis", tmp_path)
 
 
 def test_out_that_is_a_file_is_told(tmp_path):
     (tmp_path / "taken").write_text("x")
+    tiny = worlds.find_scenario("tiny", tmp_path)
     with pytest.raises(InputError, match="taken"):
-        worlds.run_world("tiny", 1, 0.02, "ndjson", tmp_path / "taken" / "world")
+        worlds.run_world(tiny, 1, 0.02, "ndjson", tmp_path / "taken" / "world")
 
 
 def test_score_without_truth(tmp_path):

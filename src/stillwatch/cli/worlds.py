@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 import msgspec
 
 from stillwatch.app.outputs import CAMPAIGNS
+from stillwatch.cases import words
 from stillwatch.cli.options import DIRECTORY
+from stillwatch.cli.progress import shown_progress
 from stillwatch.cli.tables import out_console, print_score, safe
 from stillwatch.model.errors import InputError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-WORLD_FORMATS = ("litellm", "ndjson")
+WORLD_FORMATS = ("litellm", "otlp", "openai", "anthropic", "envoy", "ndjson", "columns")
 
 
 @click.group()
@@ -26,18 +25,22 @@ def world() -> None:
 
 @world.command(name="list")
 def list_scenarios() -> None:
-    """List the scenarios."""
+    """List the scenarios: id, days, campaigns, what is in them."""
     from stillwatch.app import worlds  # noqa: PLC0415 - takes a second to load, which `--help` need not wait for
 
     for scenario in worlds.scenarios():
-        campaigns = len(scenario.campaigns)
-        click.echo(f"{scenario.id}\t{scenario.days} days\t{campaigns} campaigns")
+        campaigns = words.counted(len(scenario.campaigns), "campaign")
+        click.echo(f"{scenario.id}\t{scenario.days} days\t{campaigns}\t{scenario.title}")
 
 
 @world.command()
 @click.argument("scenario")
 @click.option(
-    "--seed", type=int, default=1, show_default=True, help="Another seed, another world of the kind."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Another seed, another world of the kind.",
 )
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Factor on the number of accounts.")
 @click.option(
@@ -46,33 +49,45 @@ def list_scenarios() -> None:
     type=click.Choice(WORLD_FORMATS),
     default="litellm",
     show_default=True,
-    help="Format of the logs.",
+    help="Format of the logs; `columns` fills a store with fingerprints and writes no text.",
 )
-@click.option("--out", required=True, type=DIRECTORY, help="Gets logs/, the side tables and truth.parquet.")
-def run(scenario: str, seed: int, scale: float, log_format: str, out: Path) -> None:
-    """Write the world SCENARIO as log files."""
+@click.option("--data", type=DIRECTORY, help="Public prompts, traffic and address ranges to use.")
+@click.option(
+    "--out", required=True, type=DIRECTORY, help="Gets logs/ or store/, the side tables, the truth."
+)
+def run(scenario: str, seed: int, scale: float, log_format: str, data: Path | None, out: Path) -> None:
+    """Write the world SCENARIO, an id of `world list` or a .toml or .json file, with its truth."""
     from stillwatch.app import worlds  # noqa: PLC0415 - as in `list`
 
-    if scale <= 0:
-        raise InputError("--scale", "is not positive", "give a factor such as 0.1 or 2")
-    files = worlds.run_world(scenario, seed, scale, log_format, out)
+    if not 0 < scale < 1e6:
+        raise InputError("--scale", "is not a positive factor", "give a factor such as 0.1 or 2")
+    plan = worlds.find_scenario(scenario, Path())
+    with shown_progress() as progress:
+        made = worlds.run_world(plan, seed, scale, log_format, out, data, progress)
+    written = (
+        f"{len(made.logs)} log files, accounts, enforcement and truth" if made.logs else "store and truth"
+    )
     out_console().print(
-        f"Wrote {len(files.logs)} log files, accounts, enforcement and truth to {safe(str(out))}",
+        f"Wrote {written} of {made.exchanges:,} exchanges of {made.accounts:,} accounts to {safe(str(out))}",
         soft_wrap=True,
     )
 
 
 @world.command()
 @click.argument("directory", metavar="WORLD", type=DIRECTORY)
-@click.argument("report", type=DIRECTORY)
+@click.argument("report", type=click.Path(path_type=Path))
+@click.option("--least-score", type=float, help="Rows of another detector's table below this are no claims.")
 @click.option("--json", "as_json", is_flag=True, help="Print the score as JSON.")
-def score(directory: Path, report: Path, as_json: bool) -> None:
-    """Compare the campaigns in REPORT (the OUT of a scan) with the truth of WORLD."""
+def score(directory: Path, report: Path, least_score: float | None, as_json: bool) -> None:
+    """Compare REPORT with the truth of WORLD.
+
+    REPORT is the OUT of a scan, or a .csv, .parquet or .jsonl file of any detector (see docs/worlds.md).
+    """
     from stillwatch.app import worlds  # noqa: PLC0415 - as in `list`
 
-    if not (report / CAMPAIGNS).is_file():
+    if report.is_dir() and not (report / CAMPAIGNS).is_file():
         raise InputError(str(report), f"has no {CAMPAIGNS}", "name the --out directory of a scan")
-    result = worlds.score_world(directory, report)
+    result = worlds.score_world(directory, report, least_score)
     if as_json:
         sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
     else:

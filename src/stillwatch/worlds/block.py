@@ -52,8 +52,8 @@ def blocks(parts: Iterable[tuple[Part, pa.Table | None]], stage: Stage) -> Itera
     """Finish one part after the other."""
     for number, (part, actions) in enumerate(parts):
         streams = stage.streams.within(f"block {number}")
-        table = within(part.exchanges, stage.window.end)
-        accounts, salt = part.accounts, salt_of(streams, "exchange")
+        table, accounts = _placed(within(part.exchanges, stage.window.end), part.accounts, stage)
+        salt = salt_of(streams, "exchange")
         identifiers = numbered("acct-", accounts.num_rows, salt_of(streams, "account"))
         last = np.zeros(accounts.num_rows, dtype=np.int64)
         np.maximum.at(last, table["account"].to_numpy(), table["ts"].to_numpy())
@@ -69,6 +69,20 @@ def blocks(parts: Iterable[tuple[Part, pa.Table | None]], stage: Stage) -> Itera
             enforcement=done,
             salt=salt,
         )
+
+
+def _placed(exchanges: pa.Table, accounts: pa.Table, stage: Stage) -> tuple[pa.Table, pa.Table]:
+    """Lay the addresses onto real ranges, where there are some."""
+    atlas = stage.sources.atlas
+    if atlas is None:
+        return exchanges, accounts
+    there = pa.array(atlas.translate(exchanges["ip"].to_numpy()))
+    first = accounts["signup_ip"]
+    signup = pa.array(atlas.translate(first.fill_null(0).to_numpy()), mask=first.is_null().to_numpy())
+    return (
+        exchanges.set_column(exchanges.schema.get_field_index("ip"), "ip", there),
+        accounts.set_column(accounts.schema.get_field_index("signup_ip"), "signup_ip", signup),
+    )
 
 
 def within(exchanges: pa.Table, end: int) -> pa.Table:

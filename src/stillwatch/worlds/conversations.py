@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +9,7 @@ import numpy as np
 
 from stillwatch.worlds.shapes import Floats, Ints, draw, pick, ranks
 from stillwatch.worlds.stage import DAY, HOUR
+from stillwatch.worlds.traffic import shipped_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,8 +159,6 @@ def _windows(client: Client, count: int, rng: np.random.Generator) -> Floats:
     return np.asarray((client.start_s[window] + rng.random(count) * 600.0) / (client.start_s.max() + 600.0))
 
 
-@cache
 def traffic_table() -> dict[str, list[float]]:
-    """Quantiles fitted to ServeGen's clients, as they ship (see `fit`)."""
-    text = (resources.files("stillwatch.worlds") / "lexicon" / "traffic.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    """Quantiles fitted to public traces, as they ship (see `fit`)."""
+    return shipped_tables()

@@ -202,7 +202,8 @@ def account_columns(block: Block, kernel: Fingerprinter) -> pa.Table:
         name: _plain(table[name]) for name in ACCOUNT_SCHEMA.names if name in table.column_names
     }
     columns["account_fp"] = kernel.column(columns["account_id"], KeyKind.ACCOUNT)
-    columns["created_at"] = columns["created_at"].cast(pa.timestamp("us")).cast(_TIME)
+    for name in ("created_at", "closed_at"):
+        columns[name] = columns[name].cast(pa.timestamp("us")).cast(_TIME)
     signup = columns["signup_ip"]
     columns["signup_ip"] = pc.if_else(
         pc.is_valid(signup), _addresses(pc.fill_null(signup, 0).to_numpy()), None

@@ -1,4 +1,4 @@
-"""Fit the compact traffic table to ServeGen's public files.
+"""Fit the compact traffic table to the public files.
 
 The table that ships, `lexicon/traffic.toml`, is the output of
 `python -m stillwatch.worlds.fit FOLDER`, where FOLDER holds the public files.
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stillwatch.worlds.shapes import LEVELS, Floats
 from stillwatch.worlds.sources import (
     SERVEGEN_LENGTHS,
     SERVEGEN_TRACES,
     Client,
+    quantiles,
     servegen_clients,
     servegen_lengths,
+    traffic_tables,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def fit(clients: Sequence[Client], lengths: Sequence[dict[str, list[float]]]) ->
         "output_tokens": outputs[:, 4],
         "input_spread": middles[:, 6] / np.maximum(middles[:, 2], 1.0),
     }
-    return {name: _table(values) for name, values in columns.items()}
+    return {name: quantiles(values) for name, values in columns.items()}
 
 
 def _night_share(client: Client) -> float:
@@ -66,13 +67,9 @@ def _night_share(client: Client) -> float:
     return min(rolling) / max(float(total.sum()) / 4, 1e-9)
 
 
-def _table(values: Floats) -> list[float]:
-    return [float(f"{value:.4g}") for value in np.quantile(values, LEVELS)]
-
-
 def as_toml(tables: dict[str, list[float]]) -> str:
     """Write the tables as they ship."""
-    head = "# Quantiles over ServeGen's clients; written by `python -m stillwatch.worlds.fit FOLDER`.\n"
+    head = "# Quantiles of public traces; written by `python -m stillwatch.worlds.fit FOLDER`.\n"
     return head + "".join(f"{name} = {values}\n" for name, values in tables.items())
 
 
@@ -80,6 +77,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print the table fitted to the folder named in `arguments`."""
     folder = Path(arguments[0])
     tables = fit(servegen_clients(folder / SERVEGEN_TRACES), servegen_lengths(folder / SERVEGEN_LENGTHS))
+    tables |= traffic_tables(folder)
     sys.stdout.write(as_toml(tables))
     return 0
 

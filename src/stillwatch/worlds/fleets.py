@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stillwatch.worlds import cohorts, programs
+from stillwatch.worlds import cohorts, market, programs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from stillwatch.worlds.part import Part
     from stillwatch.worlds.stage import Stage
@@ -31,13 +31,28 @@ FLEETS: tuple[tuple[str, Callable[[Stage, int], Part], int, int], ...] = (
 )
 """Kind (its name in the truth), how it behaves, accounts, number of such fleets at scale 1."""
 
+LATER_FLEETS: tuple[tuple[str, Callable[[Stage, int], Part], int, int], ...] = (
+    ("fallback_router", market.fallback_router, 70, 1),
+    ("campus_nat", market.campus_nat, 150, 1),
+    ("remote_firm", market.remote_firm, 45, 1),
+)
+"""The same, of worlds after the first edition."""
+
 SMALLEST = 4
 """Accounts that a fleet keeps in a world scaled down."""
 
 
-def play(stage: Stage) -> Iterable[Part]:
-    """Play every fleet; a larger world has more of them, a smaller one has smaller ones."""
-    for kind, behave, size, number in FLEETS:
+def play(stage: Stage, numbers: Mapping[str, int] | None = None) -> Iterable[Part]:
+    """Play every fleet; a larger world has more of them, a smaller one has smaller ones.
+
+    Args:
+        stage: Window, streams and scale.
+        numbers: Fleets of each kind at scale 1 instead of the usual ones; other kinds are absent.
+    """
+    kinds = (*FLEETS, *LATER_FLEETS) if stage.streams.exact else FLEETS
+    if numbers:
+        kinds = tuple((k, behave, size, numbers[k]) for k, behave, size, _ in kinds if numbers.get(k))
+    for kind, behave, size, number in kinds:
         accounts = size if stage.scale >= 1 else max(min(size, SMALLEST), round(size * stage.scale))
         for instance in range(max(1, round(number * stage.scale))):
             yield behave(stage.within(f"{kind}-{instance + 1}"), accounts)

@@ -15,7 +15,6 @@ from stillwatch.worlds.conversations import (
     GAPS,
     OFFICE,
     RHYTHM,
-    TOOL_GAPS,
     Rows,
     human,
     machine,
@@ -23,7 +22,7 @@ from stillwatch.worlds.conversations import (
     turns,
 )
 from stillwatch.worlds.grammar import language
-from stillwatch.worlds.part import REPLY, SHORT_REPLY, Part, Texts, assemble
+from stillwatch.worlds.part import SHORT_REPLY, Part, Texts, assemble
 from stillwatch.worlds.settings import CHAT, Habit, settle
 from stillwatch.worlds.shapes import Ints, draw, lognormal_table, pick, whole, zipf_weights
 
@@ -89,7 +88,7 @@ def hobbyists(stage: Stage, count: int) -> Part:
     """People who chat: few sessions, many topics, a human day."""
     records = identities.people(stage, count, "hobbyist")
     households(stage, records)
-    return chatters(stage, records, lognormal_table(1.6, 0.9))
+    return chatters(stage, records, stage.traffic.volume(1.6, 0.9))
 
 
 def households(stage: Stage, records: Records) -> None:
@@ -125,7 +124,7 @@ def developers(stage: Stage, count: int) -> Part:
     """People who try the API: probes such as "ping", small scripts, then nothing for days."""
     records = identities.people(stage, count, "developer")
     rng = stage.rng("developer")
-    rows = sessions(stage, records, lognormal_table(2.2, 0.9), TURNS)
+    rows = sessions(stage, records, stage.traffic.volume(2.2, 0.9), TURNS)
     probes = (
         "hi",
         "ping",
@@ -293,7 +292,7 @@ def agent_sessions(
         tool_called=_tool_called(stage, agents, mine, from_tool),
     )
     ip = roam(rows.account, places(stage, records, ("office",)), rng)
-    return assemble(stage, records, rows, texts, settings, ip, REPLY)
+    return assemble(stage, records, rows, texts, settings, ip, stage.traffic.agent_reply)
 
 
 AGENT = Habit(moves=0.7, lag_days=1.5, stream=0.9, session=0.9, tuned=0.1, models=(30, 5, 65))
@@ -307,7 +306,13 @@ def _agent_rows(stage: Stage, records: Records, volume: Sequence[float], since: 
     rng = stage.rng("sessions")
     account = np.repeat(np.arange(len(records)), whole(draw(volume, len(records), rng), 0))
     start = human(active, records.zone, account, rng)
-    return turns(account, start, whole(draw(AGENT_TURNS, len(account), rng)), TOOL_GAPS, rng)
+    return turns(
+        account,
+        start,
+        whole(draw(stage.traffic.agent_turns, len(account), rng)),
+        stage.traffic.agent_gaps,
+        rng,
+    )
 
 
 def _agent_prompts(stage: Stage, first: Flags, from_tool: Flags) -> Column:

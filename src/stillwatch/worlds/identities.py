@@ -28,6 +28,7 @@ RECORDS = pa.schema(
         ("recorded", pa.bool_()),
         ("org_id", pa.string()),
         ("created_at", pa.int64()),
+        ("closed_at", pa.int64()),
         ("plan", pa.string()),
         ("payment_fp", pa.string()),
         ("payment_kind", pa.string()),
@@ -75,12 +76,19 @@ DISPOSABLE = tuple(
 PAYMENTS = ("card", "virtual_card", "prepaid", "none")
 
 
+CHURN = 0.002
+"""Share of honest accounts that close on a day (assumption)."""
+LEAST_STAY = 6 * 3_600_000_000
+"""Microseconds that an account which leaves was active for at least."""
+
+
 class Records(msgspec.Struct):
     """Columns of account records; the fleets change what sets them apart. Lengths are all equal."""
 
     population: str
     zone: Ints
     created_at: Ints
+    closed_at: Ints
     home: Ints
     plan: Words
     payment_fp: Words
@@ -110,12 +118,18 @@ class Records(msgspec.Struct):
             if field.name != "population"
         }
         columns["population"] = pa.repeat(pa.scalar(self.population), len(self))
+        columns["closed_at"] = pa.array(self.closed_at, mask=~self._left(0))
         columns["signup_ip"] = pa.array(self.signup_ip, mask=self.signup_ip == 0)
         return pa.table(columns).select(RECORDS.names)
 
     def active(self, stage: Stage) -> tuple[Ints, Ints]:
         """First and last moment of the window in which each account exists."""
-        return np.maximum(self.created_at, stage.window.start), np.full(len(self), stage.window.end)
+        first = np.maximum(self.created_at, stage.window.start)
+        return first, np.where(self._left(stage.window.start), self.closed_at, stage.window.end)
+
+    def _left(self, start: int) -> npt.NDArray[np.bool_]:
+        """Tell who left, after a stay of some hours in the window at least."""
+        return np.asarray(self.closed_at > np.maximum(self.created_at, start) + LEAST_STAY)
 
 
 def people(stage: Stage, count: int, population: str) -> Records:
@@ -131,6 +145,7 @@ def people(stage: Stage, count: int, population: str) -> Records:
         population=population,
         zone=np.array(ZONES)[pick((9, 8, 12, 6, 10, 20, 6, 5, 9, 11, 4), count, rng)],
         created_at=stage.window.start + (day * 86_400_000).astype(np.int64) * 1000,
+        closed_at=_closed(stage, count) if population != "campaign" else np.zeros(count, dtype=np.int64),
         home=home,
         plan=np.where(kind == "none", "free", "pay_as_you_go").astype(object),
         payment_fp=unless(kind == "none", tokens("card", count, rng)),
@@ -148,6 +163,17 @@ def people(stage: Stage, count: int, population: str) -> Records:
         programme=blank(count),
         reseller_of=blank(count),
     )
+
+
+def _closed(stage: Stage, count: int) -> Ints:
+    """Let some customers leave: the moment, 0 for those who stay. Nobody leaves in the first edition."""
+    if not stage.streams.exact:
+        return np.zeros(count, dtype=np.int64)
+    rng = stage.rng("churn")
+    moment = stage.window.start + (rng.random(count) * (stage.window.end - stage.window.start)).astype(
+        np.int64
+    )
+    return np.where(rng.random(count) < CHURN * stage.window.days, moment, 0)
 
 
 def businesses(stage: Stage, count: int, population: str) -> Records:
@@ -185,8 +211,9 @@ def organisation(stage: Stage, count: int, population: str) -> Records:
 
 
 def label(records: Records, fleet: str) -> Records:
-    """Name the fleet that all these accounts belong to."""
+    """Name the fleet that all these accounts belong to; none of them leaves."""
     records.fleet = np.full(len(records), fleet, dtype=object)
+    records.closed_at = np.zeros(len(records), dtype=np.int64)
     return records
 
 

@@ -118,7 +118,7 @@ def assemble(
     texts: Texts,
     settings: Settings,
     ip: Ints,
-    reply: Sequence[float] = REPLY,
+    reply: Sequence[float] | None = None,
     strand: npt.NDArray[np.bool_] | None = None,
     end_user: pa.StringArray | None = None,
     channel: str | npt.NDArray[np.str_] = "api",
@@ -133,7 +133,7 @@ def assemble(
         texts: What they say.
         settings: What they ask for, already one value a row.
         ip: Address of each row.
-        reply: Quantiles of output tokens.
+        reply: Quantiles of output tokens; those of chats if not given.
         strand: Which rows belong to a campaign; none if not given.
         end_user: End user named by the client, if any.
         channel: Where the requests come in.
@@ -147,7 +147,7 @@ def assemble(
     spoken = _tokens(stage.pen.sizes(texts.prompt))
     fixed = _long_text_tokens(texts.systems, system) + _long_text_tokens(texts.tools, tool)
     history = _history(rows, spoken + _tokens(stage.pen.sizes(texts.answer)))
-    reply_tokens = whole(draw(reply, count, rng))
+    reply_tokens = whole(draw(reply or stage.traffic.reply, count, rng))
     cut = (settings.max_tokens > 0) & (reply_tokens >= settings.max_tokens)
     output = np.where(status == 200, np.where(cut, settings.max_tokens, reply_tokens), 0)
     cached = np.where((rows.turn > 0) & (status == 200), (fixed + history) // 128 * 128, 0)

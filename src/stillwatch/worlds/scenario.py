@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Protocol, runtime_checkable
 
 import msgspec
 
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
     from stillwatch.worlds.part import Part
     from stillwatch.worlds.stage import Stage
+
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Rate = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 @runtime_checkable
@@ -27,7 +32,7 @@ class Campaign(Protocol):
         """Yield the campaign's traffic in blocks of accounts, each with the operator's actions on them."""
 
 
-class FixedPrompt(msgspec.Struct, frozen=True):
+class FixedPrompt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A campaign with one prompt in every request and a second pool of accounts (Alibaba card of September).
 
     Attributes:
@@ -42,16 +47,16 @@ class FixedPrompt(msgspec.Struct, frozen=True):
     """
 
     id: str = "A"
-    accounts: int = 250
-    second_pool: int = 120
-    per_day: float = 12.0
-    ban_day: float = 7.4
-    banned_share: float = 0.85
-    quiet_share: float = 0.04
-    idle_share: float = 0.25
+    accounts: Count = 250
+    second_pool: Count = 120
+    per_day: Rate = 12.0
+    ban_day: Rate = 7.4
+    banned_share: Share = 0.85
+    quiet_share: Share = 0.04
+    idle_share: Share = 0.25
 
 
-class Hydra(msgspec.Struct, frozen=True):
+class Hydra(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A campaign with a pool of templates mixed into resold traffic (proxy network and DeepSeek cards).
 
     Attributes:
@@ -66,13 +71,13 @@ class Hydra(msgspec.Struct, frozen=True):
     """
 
     id: str = "B"
-    accounts: int = 200
-    templates: int = 150
-    share: float = 0.35
-    per_day: float = 10.0
-    jitter_hours: float = 3.0
-    quiet_share: float = 0.04
-    idle_share: float = 0.45
+    accounts: Count = 200
+    templates: Count = 150
+    share: Share = 0.35
+    per_day: Rate = 10.0
+    jitter_hours: Annotated[float, msgspec.Meta(ge=0)] = 3.0
+    quiet_share: Share = 0.04
+    idle_share: Share = 0.45
 
 
 class Scenario(msgspec.Struct, frozen=True):
@@ -86,6 +91,8 @@ class Scenario(msgspec.Struct, frozen=True):
         scale: Default factor on all numbers of accounts.
         population: Further factor on the numbers of honest accounts; 1 gives about 5,000, 11 about 55,000.
         title: One line for people.
+        accounts: Accounts of each honest population instead of the usual mix, at population 1.
+        fleet_numbers: Fleets of each kind instead of the usual numbers, at population 1.
         first_edition: Made by the first generator: the undivided populations and random streams of `demo`,
             whose bytes are permanent. All other worlds are played in blocks with portable random numbers.
     """
@@ -98,6 +105,8 @@ class Scenario(msgspec.Struct, frozen=True):
     population: float = 1.0
     title: str = ""
     first_edition: bool = False
+    accounts: tuple[tuple[str, int], ...] = ()
+    fleet_numbers: tuple[tuple[str, int], ...] = ()
 
 
 DEMO = Scenario(

@@ -16,9 +16,12 @@ import numpy.typing as npt
 import zstandard
 
 from stillwatch.model.errors import InputError
+from stillwatch.worlds.atlas import Atlas, read_atlas
+from stillwatch.worlds.shapes import LEVELS
+from stillwatch.worlds.traffic import Traffic, shipped_tables, traffic_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 SHAREGPT = "prompts/sharegpt_v3_human_turns.jsonl.zst"
@@ -26,6 +29,9 @@ T0 = "prompts/t0_templated_bulk_25_per_template.jsonl.zst"
 GSM8K = "bench/gsm8k_train.jsonl.zst"
 LIMR = "distill/limr_math8k_prompts.json.zst"
 SERVEGEN_TRACES = "traffic/servegen_client_traces.csv.zst"
+CODING = "traffic/claude_code_sessions_compact.jsonl.zst"
+USERS = "traffic/alibaba_gentd26_lora_request_trace.csv.zst"
+AZURE_CHATS = "traffic/azure2023_conv.csv.zst"
 SERVEGEN_LENGTHS = "traffic/servegen_client_length_quantiles.jsonl.zst"
 
 
@@ -57,6 +63,8 @@ class Sources(msgspec.Struct, frozen=True):
         bench_items: Items of a public benchmark (GSM8K).
         questions: Questions that a real distillation set sent to a teacher (LIMR).
         clients: Production clients with their windows (ServeGen).
+        traffic: Tables of volumes, sessions and lengths, fitted to the files at hand.
+        atlas: Real address ranges by kind of network.
     """
 
     openers: tuple[str, ...] = ()
@@ -65,6 +73,8 @@ class Sources(msgspec.Struct, frozen=True):
     bench_items: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     clients: tuple[Client, ...] = ()
+    traffic: Traffic | None = None
+    atlas: Atlas | None = None
 
 
 def read_sources(folder: Path) -> Sources:
@@ -83,7 +93,67 @@ def read_sources(folder: Path) -> Sources:
         bench_items=tuple(field(folder / GSM8K, "question")),
         questions=tuple(dict.fromkeys(field(folder / LIMR, "prompt"))),
         clients=tuple(servegen_clients(folder / SERVEGEN_TRACES)),
+        traffic=measured_traffic(folder),
+        atlas=read_atlas(folder),
     )
+
+
+def measured_traffic(folder: Path) -> Traffic | None:
+    """Fit the tables of traffic to what `folder` has; what is missing keeps what ships. None without any."""
+    found = traffic_tables(folder)
+    return traffic_of(shipped_tables() | found) if found else None
+
+
+def traffic_tables(folder: Path) -> dict[str, list[float]]:
+    """Quantiles at `LEVELS` of those public files of traffic that `folder` has.
+
+    Returns:
+        `agent_turns` (requests of a coding session), `agent_gap_s` (seconds between them), `agent_output`
+        (tokens), without sub-agents (WEKA's Claude Code sessions); `user_volume` (requests of a user over the
+        median user's; GenTD26); `chat_output` (tokens; Azure 2023, conversations).
+    """
+    tables: dict[str, list[float]] = {}
+    coding = [np.array(asked) for asked in coding_sessions(folder / CODING)]
+    if coding:
+        tables["agent_turns"] = quantiles([len(asked) for asked in coding])
+        tables["agent_gap_s"] = quantiles(np.concatenate([np.diff(asked[:, 0]) for asked in coding]))
+        tables["agent_output"] = quantiles(np.concatenate([asked[:, 1] for asked in coding]))
+    users = columns_of(folder / USERS, ("groupId",))
+    if users:
+        counts = np.unique(users["groupId"], return_counts=True)[1]
+        tables["user_volume"] = quantiles(counts / np.median(counts))
+    chats = columns_of(folder / AZURE_CHATS, ("GeneratedTokens",))
+    if chats:
+        tables["chat_output"] = quantiles([float(value) for value in chats["GeneratedTokens"]])
+    return tables
+
+
+def quantiles(values: npt.ArrayLike) -> list[float]:
+    """Quantiles at `LEVELS`, to four digits."""
+    return [float(f"{value:.4g}") for value in np.quantile(np.asarray(values, dtype=np.float64), LEVELS)]
+
+
+def coding_sessions(path: Path) -> Iterator[list[tuple[float, float]]]:
+    """Yield the requests of each recorded coding session, sub-agents left out: moment (s), output tokens."""
+    for record in _records(path):
+        try:
+            asked = [(float(each[0]), float(each[3])) for each in record["r"] if not each[7]]
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise InputError(
+                str(path), "is not a table of coding sessions", "fetch the file again"
+            ) from error
+        if asked:
+            yield asked
+
+
+def columns_of(path: Path, names: Sequence[str]) -> dict[str, list[str]]:
+    """Read columns of a CSV file with a header, none when it is absent."""
+    if not path.exists():
+        return {}
+    rows = list(csv.DictReader(io.StringIO(_text(path))))
+    if not rows or any(name not in rows[0] for name in names):
+        raise InputError(str(path), f"lacks one of the columns {', '.join(names)}", "fetch the file again")
+    return {name: [row[name] for row in rows] for name in names}
 
 
 def human_turns(path: Path) -> list[list[str]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stillwatch.worlds.pen import Pen
     from stillwatch.worlds.sources import Sources
     from stillwatch.worlds.streams import Streams
+    from stillwatch.worlds.traffic import Traffic
 
 HOUR = 3_600_000_000
 """Microseconds of an hour; all times of a world are whole microseconds since 1970 (UTC)."""
@@ -90,6 +91,7 @@ class Stage(msgspec.Struct, frozen=True):
         sources: Real prompts and traffic statistics where a folder with them was given.
         scale: Factor on numbers of accounts.
         pen: Writes what is said, as texts or as fingerprints.
+        traffic: How much, how fast and how long.
     """
 
     streams: Streams
@@ -98,6 +100,7 @@ class Stage(msgspec.Struct, frozen=True):
     sources: Sources
     scale: float
     pen: Pen
+    traffic: Traffic
 
     def rng(self, name: str) -> np.random.Generator:
         """Return the generator of this population called `name`."""

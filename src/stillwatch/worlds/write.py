@@ -107,6 +107,7 @@ def account_lines(world: World) -> Iterator[bytes]:
     fields = [name for name in table.column_names if name not in hidden]
     lists = {name: table[name].to_pylist() for name in fields}
     lists["created_at"] = [iso(moment) for moment in lists["created_at"]]
+    lists["closed_at"] = [None if moment is None else iso(moment) for moment in lists["closed_at"]]
     lists["signup_ip"] = _addresses(table["signup_ip"])
     lists["verified"] = [_verified(bits) for bits in lists["verified"]]
     ordered = sorted(zip(*(lists[name] for name in ("account_id", *fields)), strict=True))
