@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from stillwatch.detect.behaviour import Behaviour
@@ -74,8 +73,7 @@ def behaviour_of(account, **columns):
         | columns
     )
     given = {name: value if name == "models" else np.asarray(value) for name, value in given.items()}
-    refs = pa.chunked_array([pa.array([f"r{n}" for n in range(size)], pa.string())])
-    return Behaviour(account=account, source_ref=refs, **given)
+    return Behaviour(account=account, **given)
 
 
 def membership_of(strands):

@@ -46,38 +46,39 @@ def test_rows_are_numbered_in_an_order_of_their_own():
     got = read_behaviour(table(ROWS), FINGERPRINT)
     again = read_behaviour(table(ROWS[::-1]), FINGERPRINT)
     assert got.group.tolist() == [0, 0, 1, 1]
-    assert got.account.tolist() == [1, 1, 2, 0]
-    assert got.source_ref.to_pylist() == again.source_ref.to_pylist() == ["r1", "r2", "r3", "r1"]
+    assert got.account.tolist() == [1, 1, 0, 2]
     assert got.slice.tolist() == [0, 2, 0, 0]
     assert np.array_equal(got.sampling, again.sampling)
     assert got.models == ("a", "b")
-    assert got.model.tolist() == [-1, 0, 1, -1]
-    assert got.second.tolist() == [START.timestamp() + 3600 * n for n in (1, 2, 3, 1)]
+    assert np.array_equal(got.client, again.client)
+    assert np.array_equal(got.address, again.address)
+    assert got.model.tolist() == [-1, 0, -1, 1]
+    assert (
+        got.second.tolist() == again.second.tolist() == [START.timestamp() + 3600 * n for n in (1, 2, 1, 3)]
+    )
 
 
 def test_missing_values_are_marked_and_equal_values_have_one_code():
     got = read_behaviour(table(ROWS), FINGERPRINT)
-    assert got.item.tolist() == [0, 0, -5, 0]
-    assert got.cell.tolist() == [-1, -1, 7, -1]
-    assert got.turn.tolist() == [-1, -1, 2, -1]
-    assert got.elicitation.tolist() == [-1, -1, 3, -1]
-    assert got.tools.tolist() == [0, 0, 1, 0]
-    assert [code >= 0 for code in got.sampling.tolist()] == [True, True, False, True]
-    assert got.sampling[1] == got.sampling[3] != got.sampling[0]
-    assert got.address[0] == got.address[2] != got.address[3]
-    assert got.address[1] == -1
-    assert got.client[2] != got.client[3]
+    assert got.item.tolist() == [0, 0, 0, -5]
+    assert got.cell.tolist() == [-1, -1, -1, 7]
+    assert got.turn.tolist() == [-1, -1, -1, 2]
+    assert got.elicitation.tolist() == [-1, -1, -1, 3]
+    assert got.tools.tolist() == [0, 0, 0, 1]
+    assert got.sampling.tolist() == [0, 1, 1, -1]
+    assert got.address.tolist() == [0, -1, 1, 0]
+    assert got.client.tolist() == [-1, -1, 0, 1]
 
 
 def test_groups_are_cut_out_whole():
     got = read_behaviour(table(ROWS), FINGERPRINT)
-    assert got.of_group(0).source_ref.to_pylist() == ["r1", "r2"]
-    assert got.of_group(1).account.tolist() == [2, 0]
+    assert got.of_group(0).second.tolist() == [START.timestamp() + 3600 * n for n in (1, 2)]
+    assert got.of_group(1).account.tolist() == [0, 2]
     nobody = got.of_group(7)
     assert nobody.account.size == 0
-    assert nobody.source_ref.to_pylist() == []
+    assert nobody.item.tolist() == []
     assert nobody.models == ("a", "b")
-    assert got.rows(got.cell == 7).source_ref.to_pylist() == ["r3"]
+    assert got.rows(got.cell == 7).second.tolist() == [START.timestamp() + 3 * 3600]
 
 
 def test_no_rows_are_no_trouble():

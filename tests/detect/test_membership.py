@@ -30,7 +30,7 @@ def confirmed(made, hits, trials, level, *, keys=20, seed=1):
     sent = dealt(rng, hits)
     strands = made.strands(carriers, sent[carriers], spread_bits(rng, hits[carriers], keys))
     book = made.book(sent + dealt(rng, trials - hits))
-    return confirm(strands, book, level)
+    return confirm(strands, book, level, keys)
 
 
 def null_world(rng, mean, dispersion, accounts=300):
@@ -135,7 +135,7 @@ def test_hits_on_the_discovery_slice_alone_prove_no_sharing(made):
     hits = np.zeros((40, 3), np.int64)
     hits[:, 0] = 20
     totals = np.tile([20, 10, 10], (400, 1))
-    found = confirm(made.strands(np.arange(40), hits, np.full(40, 7)), made.book(totals), 0.001)
+    found = confirm(made.strands(np.arange(40), hits, np.full(40, 7)), made.book(totals), 0.001, 7)
     assert found.group_log_e < 0
 
 

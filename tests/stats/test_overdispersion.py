@@ -88,7 +88,7 @@ def test_one_unit_that_hits_always_widens_the_null():
 
 def test_very_long_histories():
     fit = fit_beta_binomial([3, 0], [2**40, 2**33])
-    assert 0.0 < fit.mean < 0.1
+    assert 0.0 < fit.mean < 0.2
 
 
 @pytest.mark.parametrize(("hits", "trials"), [([3], [2]), ([-1], [2]), ([1, 1], [2]), ([[1]], [[2]])])

@@ -38,7 +38,9 @@ def audit_null(placebos: Placebos, group_p: Floats, seed: int) -> NullAudit:
     volume = float(np.median(placebos.volume))
     rng = np.random.default_rng([seed, 3])
     drawn = [placebos.draw(_SIZE, volume, half, _GROUPS, rng) for half in (0, 1)]
-    values = np.stack([statistics_of(placebos.profiles, groups, placebos.rhythm) for groups in drawn], axis=1)
+    values = np.stack(
+        [statistics_of(placebos.profiles, groups, placebos.residuals) for groups in drawn], axis=1
+    )
     nulls = (placebos.distribution(_SIZE, volume, 0), placebos.distribution(_SIZE, volume, 1))
     log_e = np.array([combine(one, nulls, 2 * _SIZE).log_e for one in values])
     z = _covariance_z(values[:, 0], nulls[0].values, rng)

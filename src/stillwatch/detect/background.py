@@ -10,14 +10,17 @@ alone; otherwise the background is fitted to all accounts.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from stillwatch.detect.book import Volumes, rounded_volume
-from stillwatch.stats.evalues import log_beta_binomial_pmf, log_mixture_e
-from stillwatch.stats.overdispersion import BetaBinomial, fit_beta_binomial
+from stillwatch.stats.betabinomial import log_mean_ratios, log_pmfs
+from stillwatch.stats.evalues import DEFAULT_ALTERNATIVES
+from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial, fit_distinct
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -26,39 +29,52 @@ _ROUNDS = 12
 _LEAST_GAIN = 10.0
 """Least gain in log likelihood by the second component, which has three parameters."""
 _LEAST_MEMBERS = 3
-_REFUSED_LOG_E = float(np.log(20.0))
+_REFUSED_LOG_E = math.log(20.0)
+_RATES = np.array(DEFAULT_ALTERNATIVES)
+_TYPICAL = math.log(TYPICAL_DISPERSION)
 
 
 @dataclass(frozen=True)
 class Carriage:
-    """How often all accounts carry the keys.
+    """How often all accounts carry the keys, each pair of hits and exchanges once.
 
     Attributes:
-        hits: Hits of the carriers, then zeros, shape (n + v,).
-        trials: Exchanges, for the zeros each volume that occurs, shape (n + v,).
-        units: How many accounts that is: 1 for carriers, the number of silent accounts of that volume else.
+        hits: Hits of the carriers, then zeros, shape (n,).
+        trials: Exchanges, for the zeros each volume that occurs, shape (n,).
+        units: How many accounts that is, shape (n,).
+        place: For each carrier its row, shape (carriers,).
     """
 
-    hits: Ints
-    trials: Ints
+    hits: Floats
+    trials: Floats
     units: Floats
+    place: Ints
 
     @staticmethod
     def of(hits: Ints, trials: Ints, volumes: Volumes) -> Carriage:
         """Put carriers and silent accounts together.
 
         Args:
-            hits: Hits of the carriers, shape (n,).
-            trials: Their exchanges, shape (n,).
+            hits: Hits of the carriers, shape (carriers,).
+            trials: Their exchanges, shape (carriers,).
             volumes: Volumes of all accounts, carriers included.
         """
         silent = volumes.accounts.astype(np.float64)
         np.subtract.at(silent, np.searchsorted(volumes.volume, rounded_volume(trials)), 1.0)
+        width = int(trials.max(initial=0)) + 1
+        pairs, place, units = np.unique(hits * width + trials, return_inverse=True, return_counts=True)
+        some = volumes.volume > 0  # accounts without exchanges say nothing
         return Carriage(
-            np.concatenate([hits, np.zeros_like(volumes.volume)]),
-            np.concatenate([trials, volumes.volume]),
-            np.concatenate([np.ones(hits.size), silent]),
+            np.concatenate([pairs // width, np.zeros(int(some.sum()))]),
+            np.concatenate([pairs % width, volumes.volume[some]]).astype(np.float64),
+            np.concatenate([units, silent[some]]),
+            place,
         )
+
+    def log_e(self, null: BetaBinomial) -> Floats:
+        """Log e-value of each row against `null`, as `stats.evalues.log_mixture_e`, shape (n,)."""
+        log_e: Floats = _log_e(self.hits, self.trials, *null)
+        return log_e
 
 
 def fit_background(carriage: Carriage, typical_dispersion: float) -> BetaBinomial:
@@ -68,54 +84,68 @@ def fit_background(carriage: Carriage, typical_dispersion: float) -> BetaBinomia
         carriage: Hits and exchanges of all accounts.
         typical_dispersion: Prior of the dispersion (`stats.overdispersion`).
     """
-    alone = _decreasing(fit_beta_binomial(carriage.hits, carriage.trials, carriage.units, typical_dispersion))
-    weight = _start(carriage)
-    if (carriage.units * (1.0 - weight)).sum() < _LEAST_MEMBERS:
+    prior = math.log(typical_dispersion)
+    return BetaBinomial(*_fit(carriage.hits, carriage.trials, carriage.units, prior))
+
+
+@numba.njit(cache=True, nogil=True)
+def _log_e(hits: Floats, trials: Floats, mean: float, dispersion: float) -> Floats:
+    means, dispersions = np.full(hits.size, mean), np.full(hits.size, dispersion)
+    log_e: Floats = log_mean_ratios(hits, trials, means, dispersions, _RATES)
+    return log_e
+
+
+@numba.njit(cache=True, nogil=True)
+def _fit(hits: Floats, trials: Floats, units: Floats, prior: float) -> tuple[float, float]:
+    alone: tuple[float, float] = _decreasing(*fit_distinct(hits, trials, units, prior))
+    weight = _start(hits, trials)
+    if (units * (1.0 - weight)).sum() < _LEAST_MEMBERS:
         return alone
+    null, members, log_p, weight = _divided(hits, trials, units, weight, prior)
+    gain = (units * (log_p - log_pmfs(hits, trials, alone[0], alone[1]))).sum()
+    if gain < _LEAST_GAIN or members[0] <= null[0]:
+        return alone
+    # Where a group stands apart, its members with little traffic lie between the two components and are
+    # counted as background. So it is fitted once more without the accounts that it refuses itself. Were there
+    # none, this would leave out at most one account in twenty (Markov); it is done only where a group was
+    # found, since it would narrow a background that stands alone.
+    kept = weight * (_log_e(hits, trials, null[0], null[1]) < _REFUSED_LOG_E)
+    clean: tuple[float, float] = _decreasing(*fit_distinct(hits, trials, units * kept, prior))
+    return clean
+
+
+@numba.njit(cache=True, nogil=True)
+def _divided(
+    hits: Floats, trials: Floats, units: Floats, weight: Floats, prior: float
+) -> tuple[tuple[float, float], tuple[float, float], Floats, Floats]:
+    """Divide the accounts by classification EM: background, members, log density, rows of the background."""
     for _ in range(_ROUNDS):
-        outside, inside = carriage.units * weight, carriage.units * (1.0 - weight)
-        null = _decreasing(fit_beta_binomial(carriage.hits, carriage.trials, outside, typical_dispersion))
-        members = fit_beta_binomial(carriage.hits, carriage.trials, inside)
-        share = float(np.clip(inside.sum() / carriage.units.sum(), 1e-9, 0.5))
-        low, high = np.log1p(-share) + _log_p(carriage, null), np.log(share) + _log_p(carriage, members)
+        inside = units * (1.0 - weight)
+        null = _decreasing(*fit_distinct(hits, trials, units * weight, prior))
+        members = fit_distinct(hits, trials, inside, _TYPICAL)
+        share = min(max(inside.sum() / units.sum(), 1e-9), 0.5)
+        low = math.log1p(-share) + log_pmfs(hits, trials, null[0], null[1])
+        high = math.log(share) + log_pmfs(hits, trials, members[0], members[1])
         # each account counts for one side only: a hundred members that count as background for one per cent
         # each would be one member in the background
-        previous, weight = weight, (low >= high).astype(np.float64)
+        previous = weight
+        weight = (low >= high).astype(np.float64)
         if (weight == previous).all():
             break
-    gain = (carriage.units * (np.logaddexp(low, high) - _log_p(carriage, alone))).sum()
-    if gain < _LEAST_GAIN or members.mean <= null.mean:
-        return alone
-    return _without_stragglers(carriage, null, weight, typical_dispersion)
+    return null, members, np.logaddexp(low, high), weight
 
 
-def _without_stragglers(
-    carriage: Carriage, null: BetaBinomial, weight: Floats, typical_dispersion: float
-) -> BetaBinomial:
-    """Fit the background once more without the accounts that it refuses itself.
-
-    Where a group stands apart, its members with little traffic lie between the two components and are counted
-    as background. Were there none, this would leave out at most one account in twenty (Markov). It is done
-    only where a group was found, since it would narrow a background that stands alone.
-    """
-    log_e = log_mixture_e(carriage.hits, carriage.trials, null.mean, null.dispersion)
-    kept = carriage.units * weight * (log_e < _REFUSED_LOG_E)
-    return _decreasing(fit_beta_binomial(carriage.hits, carriage.trials, kept, typical_dispersion))
-
-
-def _decreasing(null: BetaBinomial) -> BetaBinomial:
+@numba.njit(cache=True, nogil=True)
+def _decreasing(mean: float, dispersion: float) -> tuple[float, float]:
     """Keep the density of rates decreasing: high rates must be rarer in the background than low ones.
 
     A beta-binomial with (1 - mean) dispersion < 1 has a second mode at rate 1. It would explain any group of
     accounts that do nothing else as the upper end of the background (the zero assumption of Efron 2004).
     """
-    return BetaBinomial(null.mean, max(null.dispersion, 1.0 / (1.0 - null.mean)))
+    return mean, max(dispersion, 1.0 / (1.0 - mean))
 
 
-def _start(carriage: Carriage) -> Floats:
+@numba.njit(cache=True, nogil=True)
+def _start(hits: Floats, trials: Floats) -> Floats:
     """Take accounts for background at first that carry the keys once or in at most 5 % of exchanges."""
-    return ((carriage.hits <= 1) | (carriage.hits <= 0.05 * carriage.trials)).astype(np.float64)
-
-
-def _log_p(carriage: Carriage, fitted: BetaBinomial) -> Floats:
-    return log_beta_binomial_pmf(carriage.hits, carriage.trials, fitted.mean, fitted.dispersion)
+    return ((hits <= 1) | (hits <= 0.05 * trials)).astype(np.float64)

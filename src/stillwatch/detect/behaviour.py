@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.detect.keyclasses import index_of
 from stillwatch.detect.strands import carrying
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ COLUMNS = (
     "model",
     "turn",
     "ip",
-    "source_ref",
 )
 _UNSEEN = -1
 
@@ -56,7 +56,6 @@ class Behaviour:
         model: Code of the model.
         turn: User turn within the conversation, -1 where unknown.
         address: Code of the address.
-        source_ref: Where the exchange can be read again.
         models: Names of the models by code.
     """
 
@@ -73,7 +72,6 @@ class Behaviour:
     model: Ints
     turn: Ints
     address: Ints
-    source_ref: pa.ChunkedArray
     models: tuple[str, ...]
 
     def of_group(self, number: int) -> Behaviour:
@@ -83,18 +81,8 @@ class Behaviour:
 
     def rows(self, chosen: builtins.slice[int] | npt.NDArray[np.bool_]) -> Behaviour:
         """Return the chosen rows."""
-        columns = {}
-        for field in fields(self):
-            column = getattr(self, field.name)
-            if field.name == "source_ref":
-                at = np.arange(self.group.size)[chosen]
-                column = (
-                    column.slice(at[0], at.size) if isinstance(chosen, slice) and at.size else column.take(at)
-                )
-            elif field.name != "models":
-                column = column[chosen]
-            columns[field.name] = column
-        return Behaviour(**columns)
+        columns = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "models"}
+        return Behaviour(**{name: column[chosen] for name, column in columns.items()}, models=self.models)
 
 
 def strand_rows(
@@ -120,43 +108,44 @@ def read_behaviour(rows: pa.Table, fingerprint: Ints) -> Behaviour:
         rows: Columns group and `COLUMNS`.
         fingerprint: Account fingerprints in book order.
     """
-    order = pc.sort_indices(
-        rows,
-        sort_keys=[
-            ("group", "ascending"),
-            ("account_fp", "ascending"),
-            ("ts", "ascending"),
-            ("source_ref", "ascending"),
-        ],
-    )
-    rows = rows.take(order)
-    ascending = np.argsort(fingerprint)
-    account = ascending[np.searchsorted(fingerprint[ascending], rows["account_fp"].to_numpy())]
+    account = index_of(rows["account_fp"].to_numpy(), fingerprint)
     models = pc.unique(rows["model"]).drop_null().sort()
-    micros = rows["ts"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
-    return Behaviour(
-        group=rows["group"].to_numpy().astype(np.int64),
-        account=account,
-        second=micros / 1e6,
-        slice=rows["slice"].to_numpy().astype(np.int64),
-        item=rows["item_fp"].fill_null(0).to_numpy(),
-        cell=rows["cell"].fill_null(_UNSEEN).to_numpy().astype(np.int64),
-        elicitation=rows["elicitation"].fill_null(_UNSEEN).to_numpy().astype(np.int64),
-        sampling=_code(rows["sampling_fp"]),
-        client=_code(rows["client_fp"]),
-        tools=pc.is_valid(rows["tools_fp"]).to_numpy().astype(np.int64),
-        model=pc.fill_null(pc.index_in(rows["model"], models), _UNSEEN).to_numpy().astype(np.int64),
-        turn=rows["turn"].fill_null(_UNSEEN).to_numpy().astype(np.int64),
-        address=_code(rows["ip"]),
-        source_ref=rows["source_ref"],
-        models=tuple(models.to_pylist()),
-    )
+    columns = {
+        "group": rows["group"].to_numpy().astype(np.int64),
+        "account": account,
+        "second": rows["ts"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy() / 1e6,
+        "slice": rows["slice"].to_numpy().astype(np.int64),
+        "item": rows["item_fp"].fill_null(0).to_numpy(),
+        "cell": rows["cell"].fill_null(_UNSEEN).to_numpy().astype(np.int64),
+        "elicitation": rows["elicitation"].fill_null(_UNSEEN).to_numpy().astype(np.int64),
+        "sampling": _code(rows["sampling_fp"]),
+        "client": _code(rows["client_fp"]),
+        "tools": pc.is_valid(rows["tools_fp"]).to_numpy().astype(np.int64),
+        "model": pc.fill_null(pc.index_in(rows["model"], models), _UNSEEN).to_numpy().astype(np.int64),
+        "turn": rows["turn"].fill_null(_UNSEEN).to_numpy().astype(np.int64),
+        "address": _code(rows["ip"]),
+    }
+    whose = columns["group"] * fingerprint.size + account
+    order = np.lexsort((columns["item"], columns["second"], whose))
+    ordered = {name: column[order] for name, column in columns.items()}
+    ordered |= {name: _renumbered(ordered[name]) for name in ("sampling", "client", "address")}
+    return Behaviour(**ordered, models=tuple(models.to_pylist()))
 
 
 def _code(column: pa.ChunkedArray) -> Ints:
     encoded = column.combine_chunks().dictionary_encode()
     codes: Ints = encoded.indices.fill_null(_UNSEEN).to_numpy(zero_copy_only=False).astype(np.int64)
     return codes
+
+
+def _renumbered(codes: Ints) -> Ints:
+    """Number codes by their first row, so that they do not depend on the order in which an engine answers."""
+    first = np.full(int(codes.max(initial=-1)) + 2, codes.size)
+    first[codes[::-1]] = np.arange(codes.size)[::-1]  # the last place, -1, stands for a missing value
+    number = np.empty(first.size, np.int64)
+    number[np.argsort(first[:-1])] = np.arange(first.size - 1)
+    number[-1] = _UNSEEN
+    return number[codes]
 
 
 def mode_of(account: Ints, code: Ints) -> tuple[Ints, Ints]:

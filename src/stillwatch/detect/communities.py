@@ -10,6 +10,7 @@ import random
 from typing import TYPE_CHECKING
 
 import igraph
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -63,18 +64,32 @@ def core(incidence: Incidence, least: int, most_edges: int) -> tuple[Ints, Ints]
     Returns:
         Keys and accounts of the remaining edges.
     """
-    key, account = incidence.key, incidence.account
-    while True:
-        size = -1
-        while key.size != size:
-            size = key.size
-            kept = (np.bincount(account)[account] >= least) & (np.bincount(key)[key] >= least)
-            key, account = key[kept], account[kept]
-            if key.size == 0:
-                return key, account
-        if key.size <= most_edges:
-            return key, account
+    key, account = incidence.key.copy(), incidence.account.copy()
+    key_degree = np.bincount(key, minlength=incidence.keys)
+    account_degree = np.bincount(account, minlength=incidence.accounts)
+    size = _peeled(key, account, key_degree, account_degree, least)
+    while size > most_edges:
         least += 1
+        size = _peeled(key[:size], account[:size], key_degree, account_degree, least)
+    return key[:size], account[:size]
+
+
+@numba.njit(cache=True, nogil=True)
+def _peeled(key: Ints, account: Ints, key_degree: Ints, account_degree: Ints, least: int) -> int:
+    """Move the edges of the core to the front and return their number; degrees follow at once."""
+    size = key.size
+    before = -1
+    while before != size:
+        before, size = size, 0
+        for edge in range(before):
+            k, a = key[edge], account[edge]
+            if key_degree[k] < least or account_degree[a] < least:
+                key_degree[k] -= 1
+                account_degree[a] -= 1
+            else:
+                key[size], account[size] = k, a
+                size += 1
+    return size
 
 
 def bipartite_communities(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import ibis
@@ -60,14 +62,18 @@ def confirm_all(
     """
     groups = _distinct(_confirm(exchanges, discovered, discovered.found, book, config))
     for share in config.refinements:
-        again = [
-            refined(discovered.keys, discovered.incidence, group.membership.strands.account, share)
-            for group in groups
-        ]
+        again = [_refined(discovered, group, share) for group in groups]
         better = iter(_confirm(exchanges, discovered, [one for one in again if one], book, config))
         sharper = [next(better) if one else None for one in again]
         groups = _distinct([new or old for new, old in zip(sharper, groups, strict=True)])
     return [part for group in groups for part in declared_parts(group, book, config.least_accounts)]
+
+
+def _refined(discovered: Discovered, group: Confirmed, share: float) -> Candidate | None:
+    """Choose the keys of a group anew; None where that gives no keys, or those that it has."""
+    members = group.membership.strands.account
+    again = refined(discovered.keys, discovered.incidence, members, share)
+    return None if again and np.array_equal(again.keys, group.keys) else again
 
 
 def declared_parts(group: Confirmed, book: Book, least: int) -> list[Confirmed]:
@@ -102,7 +108,11 @@ def _confirm(
         return []
     counts = strands.strand_counts(exchanges, marks_of(discovered, [one.keys for one in found])).to_pyarrow()
     carriers = strands.split_strands(counts, book.fingerprint, len(found))
-    confirmed = [membership.confirm(mine, book, config.member_fdr) for mine in carriers]
+    sizes = [one.keys.size for one in found]
+    with ThreadPoolExecutor() as pool:  # the arithmetic is compiled and lets other threads run
+        confirmed = list(
+            pool.map(membership.confirm, carriers, repeat(book), repeat(config.member_fdr), sizes)
+        )
     real = e_bh(np.array([one.group_log_e for one in confirmed]), config.fdr)
     return [
         Confirmed(one.keys, group) if sure and group.strands.account.size >= config.least_accounts else None

@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
 
+from stillwatch.detect.keyclasses import index_of
 from stillwatch.detect.pairs import Incidence
 
 if TYPE_CHECKING:
@@ -107,8 +108,7 @@ def incidence(keys: Keys, accounts: Ints, sample: pa.Table) -> Incidence:
         accounts: All account fingerprints in sampling order.
         sample: Columns key and account_fp.
     """
-    ascending = np.argsort(accounts)
-    account = ascending[np.searchsorted(accounts[ascending], sample["account_fp"].to_numpy())]
-    key = np.searchsorted(keys.key, sample["key"].to_numpy())
-    order = np.lexsort((account, key))
-    return Incidence(key[order], account[order], keys.key.size, accounts.size)
+    account = index_of(sample["account_fp"].to_numpy(), accounts)
+    key = index_of(sample["key"].to_numpy(), keys.key)
+    pair = np.sort(key * accounts.size + account)
+    return Incidence(pair // accounts.size, pair % accounts.size, keys.key.size, accounts.size)

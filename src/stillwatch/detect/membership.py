@@ -12,9 +12,10 @@ from scipy import sparse
 from stillwatch.detect.background import Carriage, fit_background
 from stillwatch.detect.strands import CLASS_BITS, Strands
 from stillwatch.detect.tables import DISCOVERY
-from stillwatch.stats.evalues import log_mean_e, log_mixture_e
+from stillwatch.stats.betabinomial import log_pmfs
+from stillwatch.stats.evalues import log_mean_e
 from stillwatch.stats.fdr import e_bh
-from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial
+from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial, fit_beta_binomial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,8 @@ _VARIETY_DISPERSION = 300.0
 Fits where outsiders do use keys of a pool lie between 100 and 750 (`docs/method.md`)."""
 _LEAST_STRAND = 3
 _CORE_SHARE = 0.8
+_OFTEN = 0.05
+_LEAST_FITTED = 3
 _SHARES = np.array([1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1])
 
 
@@ -62,7 +65,7 @@ class Membership:
         return replace(self, strands=strands, log_e=self.log_e[rows], sent=int(self.sent * share))
 
 
-def confirm(strands: Strands, book: Book, level: float) -> Membership:
+def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership:
     """Find the accounts that carry the candidate's keys more often than the background allows.
 
     Keys are chosen such that no single account decided on any of them (`candidates.of_communities`), so each
@@ -72,11 +75,15 @@ def confirm(strands: Strands, book: Book, level: float) -> Membership:
         strands: Carriers of a candidate's keys.
         book: All accounts.
         level: False-discovery rate among the members.
+        keys: Number of keys of the candidate.
     """
     trials = book.exchanges[strands.account]
-    hits = strands.hits.sum(axis=1)
-    null = fit_background(Carriage.of(hits, trials, book.volumes), TYPICAL_DISPERSION)
-    log_e = _account_log_e(strands, null, book)
+    carriage = Carriage.of(strands.hits.sum(axis=1), trials, book.volumes)
+    null = fit_background(carriage, TYPICAL_DISPERSION)
+    views = [carriage.log_e(null)[carriage.place], _fitted_log_e(strands, trials, null)]
+    if keys > 1:
+        views.append(_variety_log_e(strands, trials, book))
+    log_e = log_mean_e(np.stack(views), axis=0)
     chosen = _nameable(strands, e_bh(log_e, level, total=book.size))
     group, held_out = _group_log_e(strands, null, book)
     return Membership(
@@ -103,9 +110,44 @@ def _group_log_e(strands: Strands, null: BetaBinomial, book: Book) -> tuple[floa
     trials = book.totals[strands.account, DISCOVERY + 1 :].sum(axis=1)
     hits = strands.hits[:, DISCOVERY + 1 :].sum(axis=1)
     carriage = Carriage.of(hits, trials, book.held_out_volumes)
-    log_e = log_mixture_e(carriage.hits, carriage.trials, null.mean, null.dispersion)
+    log_e = carriage.log_e(null)
     mixed = np.logaddexp(np.log1p(-_SHARES)[:, None], np.log(_SHARES)[:, None] + log_e)
     return float(log_mean_e((carriage.units * mixed).sum(axis=1), axis=0)), int(trials.sum())
+
+
+def _fitted_log_e(strands: Strands, trials: Ints, null: BetaBinomial) -> Floats:
+    """Log e-value of each account's exchanges against what the *other* accounts of the group do.
+
+    A mixture over all rates spends most of its bet on rates that this group does not have. The alternative
+    here is fitted to the accounts of one half that carry the keys often, and judges those of the other half,
+    so it never depends on the account that it judges (cross-fitting, as in universal inference: Wasserman,
+    Ramdas and Balakrishnan 2020, doi 10.1073/pnas.1922664117). It is the mean with the mixture that counts.
+    """
+    hits = strands.hits.sum(axis=1).astype(np.float64)
+    sent = trials.astype(np.float64)
+    often = (hits > 1) & (hits > _OFTEN * sent)
+    log_e = np.full(hits.size, -np.inf)
+    for half in (0, 1):
+        mine = strands.account % 2 == half
+        others = often & ~mine
+        if others.sum() >= _LEAST_FITTED:
+            fitted = fit_beta_binomial(hits[others], sent[others])
+            if fitted.mean > null.mean:
+                log_e[mine] = log_pmfs(hits[mine], sent[mine], *fitted) - log_pmfs(
+                    hits[mine], sent[mine], *null
+                )
+    return log_e
+
+
+def _variety_log_e(strands: Strands, trials: Ints, book: Book) -> Floats:
+    """Log e-value of the number of different keys of the group that each account used.
+
+    A person who likes one template repeats it, so repetition is expected under the null and the e-value of
+    the exchanges grows slowly. Using many *different* keys of one group is not; this has a null of its own.
+    The mean of such e-values is one, whatever their dependence. Of a single key there is no variety.
+    """
+    carriage = Carriage.of(np.minimum(strands.variety, trials), trials, book.volumes)
+    return carriage.log_e(fit_background(carriage, _VARIETY_DISPERSION))[carriage.place]
 
 
 def _nameable(strands: Strands, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -124,23 +166,6 @@ def _nameable(strands: Strands, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np
     core = int(classes[((strands.bits[quiet][:, None] & classes) != 0).mean(axis=0) >= _CORE_SHARE].sum())
     named: npt.NDArray[np.bool_] = chosen & ((strands.variety >= 2) | ((strands.bits & core) != 0))
     return named
-
-
-def _account_log_e(strands: Strands, null: BetaBinomial, book: Book) -> Floats:
-    """Average two e-values of each account: one on its strand exchanges, one on their variety.
-
-    A person who likes one template repeats it, so repetition is expected under the null and the first e-value
-    grows slowly. Using many *different* keys of one group is not; the second has a null of its own. The mean
-    of e-values is an e-value, whatever their dependence.
-    """
-    trials = book.exchanges[strands.account]
-    variety = np.minimum(strands.variety, trials)
-    apart = fit_background(Carriage.of(variety, trials, book.volumes), _VARIETY_DISPERSION)
-    both = [
-        log_mixture_e(strands.hits.sum(axis=1), trials, null.mean, null.dispersion),
-        log_mixture_e(variety, trials, apart.mean, apart.dispersion),
-    ]
-    return log_mean_e(np.stack(both), axis=0)
 
 
 def overlaps(groups: Sequence[Ints]) -> sparse.csr_array:

@@ -17,6 +17,10 @@ import numpy.typing as npt
 from stillwatch.stats.poisson import critical_counts
 
 Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_SLOTS_A_PAIR = 4
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def bottom(incidence: Incidence, most: int) -> Incidence:
 
 
 def pair_count(incidence: Incidence) -> int:
-    """Return how many pairs `shared_pairs` would enumerate."""
+    """Return how many pairs of accounts meet in a key, each key by itself."""
     sizes = np.diff(incidence.bounds)
     return int((sizes * (sizes - 1) // 2).sum())
 
@@ -77,19 +81,6 @@ def bounded(incidence: Incidence, most_accounts: int, most_pairs: int) -> Incide
     return kept
 
 
-@numba.njit(cache=True, nogil=True)
-def _enumerate(bounds: Ints, account: Ints, accounts: int, total: int) -> Ints:
-    codes = np.empty(total, dtype=np.int64)
-    filled = 0
-    for key in range(bounds.size - 1):
-        for a in range(bounds[key], bounds[key + 1]):
-            base = account[a] * accounts
-            for b in range(a + 1, bounds[key + 1]):
-                codes[filled] = base + account[b]
-                filled += 1
-    return codes
-
-
 @dataclass(frozen=True)
 class Pairs:
     """Pairs of accounts with the number of keys that they share; a < b."""
@@ -99,18 +90,59 @@ class Pairs:
     shared: Ints
 
 
-def shared_pairs(incidence: Incidence) -> Pairs:
-    """Count for every pair of accounts the keys that both used."""
-    codes = _enumerate(incidence.bounds, incidence.account, incidence.accounts, pair_count(incidence))
+def repeated_pairs(incidence: Incidence) -> Pairs:
+    """Count for every pair of accounts that used at least two of the same keys how many those are.
+
+    Most pairs meet in a single key. They are counted in small slots by a hash first, and only pairs whose
+    slot was met twice are written out.
+    """
+    bits = max(4, (_SLOTS_A_PAIR * pair_count(incidence)).bit_length())
+    slots = np.zeros(1 << bits, np.uint8)
+    total = _count(incidence.bounds, incidence.account, incidence.accounts, slots, 64 - bits)
+    codes = np.empty(total, np.int64)
+    _write(incidence.bounds, incidence.account, incidence.accounts, slots, 64 - bits, codes)
     codes.sort()
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     shared = np.diff(starts, append=codes.size)
-    code = codes[starts]
+    code, shared = codes[starts[shared >= 2]], shared[shared >= 2]
     return Pairs(code // max(incidence.accounts, 1), code % max(incidence.accounts, 1), shared)
 
 
+@numba.njit(cache=True, nogil=True)
+def _slot(code: int, shift: int) -> np.uint64:
+    return (np.uint64(code) * _MULTIPLIER) >> np.uint64(shift)
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(bounds: Ints, account: Ints, accounts: int, slots: Bytes, shift: int) -> int:
+    """Mark the slots that are met twice and return how many pairs they hold."""
+    held = 0
+    for key in range(bounds.size - 1):
+        for a in range(bounds[key], bounds[key + 1]):
+            base = account[a] * accounts
+            for b in range(a + 1, bounds[key + 1]):
+                slot = _slot(base + account[b], shift)
+                before = slots[slot]
+                held += 2 if before == 1 else before // 2
+                slots[slot] = min(before + 1, 2)
+    return held
+
+
+@numba.njit(cache=True, nogil=True)
+def _write(bounds: Ints, account: Ints, accounts: int, slots: Bytes, shift: int, codes: Ints) -> None:
+    filled = 0
+    for key in range(bounds.size - 1):
+        for a in range(bounds[key], bounds[key + 1]):
+            base = account[a] * accounts
+            for b in range(a + 1, bounds[key + 1]):
+                code = base + account[b]
+                if slots[_slot(code, shift)] == 2:
+                    codes[filled] = code
+                    filled += 1
+
+
 def validated(pairs: Pairs, incidence: Incidence, level: float) -> Pairs:
-    """Keep the pairs that share at least two keys and more than a Poisson null allows.
+    """Keep the pairs that share more keys than a Poisson null allows.
 
     The null has mean d_a d_b 2 sum_k C(m_k, 2) / (sum_a d_a)^2 with d the number of sampled keys of an
     account and m_k the number of sampled accounts of a key: accounts pick keys by popularity alone. It is the
@@ -118,7 +150,6 @@ def validated(pairs: Pairs, incidence: Incidence, level: float) -> Pairs:
     """
     degree = np.bincount(incidence.account, minlength=incidence.accounts).astype(np.float64)
     strength = 2.0 * pair_count(incidence) / max(degree.sum(), 1.0) ** 2
-    repeated = pairs.shared >= 2
-    a, b, shared = pairs.a[repeated], pairs.b[repeated], pairs.shared[repeated]
-    kept = shared >= critical_counts(degree[a] * degree[b] * strength, level, least=2)
-    return Pairs(a[kept], b[kept], shared[kept])
+    mean = degree[pairs.a] * degree[pairs.b] * strength
+    kept = pairs.shared >= critical_counts(mean, level, least=2)
+    return Pairs(pairs.a[kept], pairs.b[kept], pairs.shared[kept])

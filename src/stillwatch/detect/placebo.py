@@ -8,12 +8,14 @@ traffic, not a model of it, says what is unusual.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from stillwatch.detect.profiles import Profiles, statistics_of
+from stillwatch.stats.dispersion import deseasonalised
 
 if TYPE_CHECKING:
     from stillwatch.detect.book import Book
@@ -105,6 +107,11 @@ class Placebos:
     seed: int
     _made: dict[tuple[int, int, int], Null] = field(default_factory=dict)
 
+    @cached_property
+    def residuals(self) -> Floats:
+        """What the pool does apart from the rhythm of the service, shape (n, bins)."""
+        return deseasonalised(self.profiles.counts, self.rhythm)
+
     def distribution(self, size: int, volume: float, half: int) -> Null:
         """Return the null distribution of groups of one size and volume.
 
@@ -117,7 +124,7 @@ class Placebos:
         if key not in self._made:
             rng = np.random.default_rng([self.seed, *key])
             groups = self.draw(size, volume, half, self.number, rng)
-            self._made[key] = Null.of(statistics_of(self.profiles, groups, self.rhythm))
+            self._made[key] = Null.of(statistics_of(self.profiles, groups, self.residuals))
         return self._made[key]
 
     def draw(self, size: int, volume: float, half: int, number: int, rng: np.random.Generator) -> Ints:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from stillwatch.detect.behaviour import Behaviour, mode_of
 from stillwatch.detect.tables import DISCOVERY
 from stillwatch.model.views import View
-from stillwatch.stats.dispersion import covariance_ratios
+from stillwatch.stats.dispersion import residual_ratios
 
 if TYPE_CHECKING:
     from stillwatch.detect.book import Book
@@ -126,35 +126,34 @@ def _block_counts(rows: Behaviour, account: Ints, frame: Frame) -> Floats:
 @numba.njit(cache=True, nogil=True)
 def _match_fractions(codes: Ints, groups: Ints) -> Floats:
     fractions = np.zeros(groups.shape[0])
-    size = groups.shape[1]
-    row = np.empty(size, dtype=np.int64)
+    row = np.empty(groups.shape[1], dtype=np.int64)
     for group in range(groups.shape[0]):
-        filled = 0
-        for place in range(size):
-            member = groups[group, place]
-            row[place] = codes[member] if member >= 0 else -1
+        filled, known, matches = 0, 0, 0
+        for member in groups[group]:
             filled += member >= 0
-        row.sort()
-        matches, run = 0, 0
-        for place in range(1, size):
-            run = run + 1 if row[place] == row[place - 1] and row[place] >= 0 else 0
-            matches += run
+            if member >= 0 and codes[member] >= 0:
+                row[known] = codes[member]
+                known += 1
+        for place in range(known):
+            for other in range(place):
+                matches += row[place] == row[other]
         fractions[group] = matches / max(filled * (filled - 1) / 2, 1.0)
     return fractions
 
 
-def statistics_of(profiles: Profiles, groups: Ints, rhythm: Floats) -> Floats:
+def statistics_of(profiles: Profiles, groups: Ints, residuals: Floats) -> Floats:
     """Compute all statistics of many groups of equal size.
 
     Args:
         profiles: Columns of the accounts.
         groups: Rows of `profiles` for each group, -1 for an empty place, shape (m, k).
-        rhythm: Activity of the whole service in each confirmation block, shape (bins,).
+        residuals: What the accounts do apart from the rhythm of the service, `stats.dispersion`
+            (`deseasonalised`), shape (n, bins).
 
     Returns:
         Shape (m, len(STATISTICS)). The covariance is the logarithm of the ratio; a match is the fraction of
         account pairs with the same known code.
     """
-    columns = [np.log(np.maximum(covariance_ratios(profiles.counts, groups, rhythm), 1e-3))]
+    columns = [np.log(np.maximum(residual_ratios(residuals, groups), 1e-3))]
     columns += [_match_fractions(profiles.codes[name], groups) for name in MATCHES]
     return np.column_stack(columns)

@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
 
+from stillwatch.detect.keyclasses import index_of
 from stillwatch.detect.tables import CONFIRM_A, CONFIRM_B, DISCOVERY
 from stillwatch.store.engine import epoch_us
 
@@ -116,10 +117,9 @@ def split_strands(counts: pa.Table, fingerprint: Ints, groups: int) -> list[Stra
         fingerprint: Account fingerprints in book order.
         groups: Number of groups.
     """
-    ascending = np.argsort(fingerprint)
-    account = ascending[np.searchsorted(fingerprint[ascending], counts["account_fp"].to_numpy())]
+    account = index_of(counts["account_fp"].to_numpy(), fingerprint)
     columns = {name: counts[name].fill_null(0).to_numpy().astype(np.int64) for name in counts.column_names}
-    order = np.lexsort((columns["day"], account, columns["group"]))
+    order = np.lexsort((columns["day"], columns["group"] * fingerprint.size + account))
     columns = {name: column[order] for name, column in columns.items()}
     account = account[order]
     bounds = np.searchsorted(columns["group"], np.arange(groups + 1))

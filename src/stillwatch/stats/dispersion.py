@@ -58,7 +58,26 @@ def covariance_ratios(
         >>> covariance_ratios([[0, 4], [0, 4], [4, 0]], [[0, 1], [0, 2], [1, -1]])
         array([2., 0., 1.])
     """
-    residuals = deseasonalised(counts, seasonality)
+    return residual_ratios(deseasonalised(counts, seasonality), groups_index)
+
+
+def residual_ratios(residuals: NDArray[np.float64], groups_index: ArrayLike) -> NDArray[np.float64]:
+    """`covariance_ratios` of counts that are deseasonalised already.
+
+    Args:
+        residuals: Result of `deseasonalised`, shape (accounts, bins).
+        groups_index: Rows of `residuals` per group, shape (m, k); a negative index pads a smaller group.
+
+    Returns:
+        The ratios C, shape (m,).
+
+    Raises:
+        ValueError: An index is beyond the accounts, or the shapes do not fit.
+
+    Example:
+        >>> residual_ratios(deseasonalised([[0, 4], [0, 4], [4, 0]]), [[0, 1], [0, 2], [1, -1]])
+        array([2., 0., 1.])
+    """
     groups = np.ascontiguousarray(groups_index, dtype=np.int64)
     if groups.ndim != 2:
         raise ValueError("the group index must have shape (groups, members)")
@@ -97,7 +116,7 @@ def deseasonalised(counts: ArrayLike, seasonality: ArrayLike | None = None) -> N
     return np.asarray(np.where(np.abs(residuals) <= 1e-12 * totals, 0.0, residuals))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _ratios(
     residuals: NDArray[np.float64], squares: NDArray[np.float64], groups: NDArray[np.int64]
 ) -> NDArray[np.float64]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy.special import logsumexp
+
+from stillwatch.stats.betabinomial import log_mean_ratios, log_pmf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_ALTERNATIVES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 """Rates at which a member of a campaign may hit the campaign's keys."""
 
-_STIRLING_FROM = 32.0
+_log_pmf = np.vectorize(log_pmf, otypes=[np.float64])
 
 
 def log_beta_binomial_pmf(
@@ -48,8 +50,9 @@ def log_beta_binomial_pmf(
         array([0.333333, 0.333333, 0.333333])
     """
     k, n, m, s = _checked_counts(hits, trials, mean, dispersion)
-    coefficient = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
-    return np.asarray(coefficient + _log_kernel(k, n, m, s) - _log_rising_excess(s, n))
+    if 0 in np.broadcast_shapes(k.shape, n.shape, m.shape, s.shape):
+        return np.empty(np.broadcast_shapes(k.shape, n.shape, m.shape, s.shape))
+    return np.asarray(_log_pmf(k, n, m, s))
 
 
 def log_mixture_e(
@@ -98,15 +101,8 @@ def log_mixture_e(
     if rates.ndim != 1 or not np.all((rates > 0.0) & (rates < 1.0)):
         raise ValueError("alternatives must be a flat list of rates inside (0, 1)")
     shape = np.broadcast_shapes(k.shape, n.shape, m.shape, s.shape)
-    null = np.broadcast_to(_log_kernel(k, n, m, s), shape)
-    total = np.full(shape, -np.inf)
-    used = np.zeros(shape)
-    for rate in rates:
-        above = np.broadcast_to(rate > m, shape)
-        ratio = _log_kernel(k, n, np.float64(rate), s) - null
-        total = np.where(above, np.logaddexp(total, ratio), total)
-        used += above
-    return np.asarray(np.where(used > 0.0, total - np.log(np.maximum(used, 1.0)), 0.0))
+    flat = [np.broadcast_to(values, shape).ravel() for values in (k, n, m, s)]
+    return np.asarray(log_mean_ratios(*flat, rates)).reshape(shape)
 
 
 def log_mean_e(log_e: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
@@ -129,7 +125,7 @@ def log_mean_e(log_e: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
     values = _checked_log_e(log_e)
     if values.ndim == 0 or values.shape[axis] == 0:
         raise ValueError("the mean of no e-values is not defined: give at least one along the axis")
-    return np.asarray(logsumexp(values, axis=axis) - np.log(values.shape[axis]))
+    return np.asarray(np.logaddexp.reduce(values, axis=axis) - np.log(values.shape[axis]))
 
 
 def log_product_e(log_e: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
@@ -215,40 +211,6 @@ def conformal_log_e_from_log(log_score: ArrayLike, log_placebo: ArrayLike) -> ND
     whole = np.logaddexp(np.where(nothing, 0.0, scores), np.where(nothing, 0.0, rest))
     value = np.log(placebos.shape[-1] + 1.0) + scores - whole
     return np.asarray(np.where(nothing, 0.0, value))
-
-
-def _log_kernel(
-    k: NDArray[np.float64],
-    n: NDArray[np.float64],
-    m: NDArray[np.float64] | np.float64,
-    s: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """The part of the log probability that depends on the mean; the rest cancels in a likelihood ratio."""
-    binomial = k * np.log(m) + (n - k) * np.log1p(-m)
-    return np.asarray(binomial + _log_rising_excess(m * s, k) + _log_rising_excess((1.0 - m) * s, n - k))
-
-
-def _log_rising_excess(a: NDArray[np.float64], k: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum over i < k of log(1 + i / a), that is log(Gamma(a + k) / Gamma(a)) - k log(a); 0 for infinite a.
-
-    Stirling's series in difference form for large a, where the two log-gammas would cancel.
-    """
-    if np.all(np.isinf(a)):
-        return np.zeros(np.broadcast_shapes(a.shape, k.shape))
-    large = a >= _STIRLING_FROM
-    big = np.where(large, a, _STIRLING_FROM)
-    finite = np.where(np.isinf(big), 1e300, big)
-    top = finite + k
-    series = (finite + k - 0.5) * np.log1p(k / finite) - k + _stirling_tail(top) - _stirling_tail(finite)
-    small = np.where(large, _STIRLING_FROM, a)
-    direct = gammaln(small + k) - gammaln(small) - k * np.log(small)
-    return np.asarray(np.where(np.isinf(a), 0.0, np.where(large, series, direct)))
-
-
-def _stirling_tail(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    inverse = 1.0 / x
-    square = inverse * inverse
-    return np.asarray(inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square / 1260.0)))
 
 
 def _checked_counts(

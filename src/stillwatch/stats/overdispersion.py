@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numba import njit
 
+from stillwatch.stats.betabinomial import log_rising_excess
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -69,11 +71,7 @@ def fit_beta_binomial(
         raise ValueError("a null rate cannot be fitted without trials: give at least one unit that has some")
     number = np.ones(k.size) if units is None else np.asarray(units, dtype=np.float64)
     x, size, weight = _distinct(k[n > 0], n[n > 0], number[n > 0])
-    prior = math.log(typical_dispersion)
-    start = _COARSE[np.argmax(_profile(x, size, weight, _COARSE, prior))]
-    grid = start + _FINE
-    best = float(np.exp(grid[np.argmax(_profile(x, size, weight, grid, prior))]))
-    return BetaBinomial(_smoothed_mean(x, size, weight, best), best)
+    return BetaBinomial(*fit_distinct(x, size, weight, math.log(typical_dispersion)))
 
 
 def _distinct(
@@ -88,34 +86,69 @@ def _distinct(
     return (pairs // width).astype(np.float64), (pairs % width).astype(np.float64), together
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
+def fit_distinct(
+    hits: NDArray[np.float64], trials: NDArray[np.float64], weight: NDArray[np.float64], prior: float
+) -> tuple[float, float]:
+    """Fit mean and dispersion as `fit_beta_binomial` does, to units that are counted and checked already.
+
+    Args:
+        hits: Hits, shape (pairs,).
+        trials: Trials, all above 0, shape (pairs,).
+        weight: How many units have these hits and trials, 0 where they are left out, shape (pairs,).
+        prior: Logarithm of the typical dispersion.
+
+    Returns:
+        Mean and dispersion.
+    """
+    best, most = 0.0, -np.inf
+    for coarse in _COARSE:
+        value = _log_posterior(hits, trials, weight, coarse, prior)
+        if value > most:
+            best, most = coarse, value
+    start, most = best, -np.inf
+    for step in _FINE:
+        value = _log_posterior(hits, trials, weight, start + step, prior)
+        if value > most:
+            best, most = start + step, value
+    dispersion = math.exp(best)
+    return _smoothed_mean(hits, trials, weight, dispersion), dispersion
+
+
+@njit(cache=True, nogil=True)
 def _smoothed_mean(
     hits: NDArray[np.float64], trials: NDArray[np.float64], weight: NDArray[np.float64], dispersion: float
 ) -> float:
-    effective = weight * trials / (1.0 + (trials - 1.0) / (dispersion + 1.0))
-    return float((np.sum(effective * hits / trials) + 0.5) / (np.sum(effective) + 1.0))
+    shares, size = 0.0, 0.0
+    for i in range(hits.size):
+        effective = weight[i] / (1.0 + (trials[i] - 1.0) / (dispersion + 1.0))
+        shares += effective * hits[i]
+        size += effective * trials[i]
+    return (shares + 0.5) / (size + 1.0)
 
 
-@njit(cache=True)
-def _profile(
+@njit(cache=True, nogil=True)
+def _log_posterior(
     hits: NDArray[np.float64],
     trials: NDArray[np.float64],
     weight: NDArray[np.float64],
-    log_dispersions: NDArray[np.float64],
+    log_dispersion: float,
     prior: float,
-) -> NDArray[np.float64]:
-    """Log posterior of each dispersion at its smoothed mean, up to a constant."""
-    result = np.empty(log_dispersions.size)
-    for place in range(log_dispersions.size):
-        s = math.exp(log_dispersions[place])
-        mean = _smoothed_mean(hits, trials, weight, s)
-        a, b = mean * s, (1.0 - mean) * s
-        origin = math.lgamma(s) - math.lgamma(a) - math.lgamma(b)
-        total = -0.5 * (log_dispersions[place] - prior) ** 2
-        for i in range(hits.size):
-            here = (
-                math.lgamma(a + hits[i]) + math.lgamma(b + trials[i] - hits[i]) - math.lgamma(s + trials[i])
+) -> float:
+    """Log posterior of a dispersion at its smoothed mean, up to a constant."""
+    s = math.exp(log_dispersion)
+    mean = _smoothed_mean(hits, trials, weight, s)
+    a, b = mean * s, (1.0 - mean) * s
+    total = -0.5 * (log_dispersion - prior) ** 2
+    log_mean, log_rest = math.log(mean), math.log1p(-mean)
+    for i in range(hits.size):
+        if weight[i] > 0.0:
+            misses = trials[i] - hits[i]
+            total += weight[i] * (
+                hits[i] * log_mean
+                + misses * log_rest
+                + log_rising_excess(a, hits[i])
+                + log_rising_excess(b, misses)
+                - log_rising_excess(s, trials[i])
             )
-            total += weight[i] * (here + origin)
-        result[place] = total
-    return result
+    return total
