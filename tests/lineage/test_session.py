@@ -100,7 +100,7 @@ class Failing:
 @given(
     crashes=st.lists(st.integers(1, 60), max_size=3),
     torn=st.lists(
-        st.tuples(st.sampled_from(["journal.jsonl", "answers.jsonl"]), st.integers(1, 200)), max_size=3
+        st.tuples(st.sampled_from(["journal.jsonl", "replies.jsonl"]), st.integers(1, 200)), max_size=3
     ),
     method=st.sampled_from(["sample", "log_prob"]),
 )
@@ -153,7 +153,7 @@ def test_a_changed_journal_is_refused(twin_world, registered, tmp_path, clock):
 
 def test_answers_of_another_plan_are_refused(twin_world, registered, tmp_path, clock):
     plan, channel = registered(twin_world)
-    (tmp_path / "answers.jsonl").write_text('{"plan":"other"}\n')
+    (tmp_path / "replies.jsonl").write_text('{"plan":"other"}\n')
     with pytest.raises(InputError, match="another plan"):
         Session(tmp_path, plan, [channel], clock)
 

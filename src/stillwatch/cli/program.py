@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from stillwatch import __version__
+from stillwatch.cli.lineage import lineage
 from stillwatch.cli.marks import mark
 from stillwatch.cli.runs import detect, ingest, scan
 from stillwatch.cli.shows import coverage, explain
@@ -51,5 +52,5 @@ def main(debug: bool) -> None:
     """Find adversarial distillation campaigns in the API logs of a model provider."""
 
 
-for command in (scan, ingest, detect, explain, coverage, world, mark):
+for command in (scan, ingest, detect, explain, coverage, world, mark, lineage):
     main.add_command(command)

@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from stillwatch.lineage.evidence_contrast import (
+    ContrastData,
+    IdentityData,
+    contrast_faults,
+    contrast_figures,
+    identity_faults,
+    identity_figures,
+)
 from stillwatch.lineage.evidence_twins import TwinData, twin_faults, twin_figures
 
 if TYPE_CHECKING:
@@ -41,10 +49,17 @@ class Tier:
         return self.faults(msgspec.convert(data, self.form), plan)
 
 
-TIERS: Mapping[str, Tier] = {"1b": Tier(TwinData, twin_figures, twin_faults)}
+_CONTRAST = Tier(ContrastData, contrast_figures, contrast_faults)
+TIERS: Mapping[str, Tier] = {
+    "0": Tier(IdentityData, identity_figures, identity_faults),
+    "1b": Tier(TwinData, twin_figures, twin_faults),
+    "2": _CONTRAST,
+    "3": _CONTRAST,
+}
 
 
 def planned(plan: Plan) -> tuple[str, ...]:
     """Return the tiers that the plan registers, in the order of their names."""
-    parts = {"0": plan.identity, "1a": plan.mark, "1b": plan.twins, "2": plan.contrast}
+    likeness = "2" if plan.contrast is None or plan.contrast.matched else "3"
+    parts = {"0": plan.identity, "1a": plan.mark, "1b": plan.twins, likeness: plan.contrast}
     return tuple(tier for tier, part in parts.items() if part is not None)

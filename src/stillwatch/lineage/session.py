@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stillwatch.lineage.evidence_verdict import Result, result_of
-from stillwatch.lineage.session_files import ANSWERS, JOURNAL, AnswerFile, Journal
+from stillwatch.lineage.session_files import JOURNAL, REPLIES, AnswerFile, Journal
 from stillwatch.lineage.session_plan import Plan, plan_body, plan_digest
 from stillwatch.lineage.suspect import Budget
 from stillwatch.model.errors import InputError
@@ -78,7 +78,7 @@ class Session:
         self._digest = plan_digest(plan)
         self._journal = Journal(folder / JOURNAL, now)
         self._register(earlier)
-        self._answers = AnswerFile(folder / ANSWERS, self._digest)
+        self._answers = AnswerFile(folder / REPLIES, self._digest)
 
     def run(self, suspect: Suspect, progress: Progress) -> Outcome:
         """Ask what is still to be asked, and compute the result.

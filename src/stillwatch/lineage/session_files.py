@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-JOURNAL, ANSWERS = "journal.jsonl", "answers.jsonl"
+JOURNAL, REPLIES = "journal.jsonl", "replies.jsonl"
 _REMEDY = "choose another --out, or restore the file"
 
 

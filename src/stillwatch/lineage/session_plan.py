@@ -53,25 +53,29 @@ class TwinPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContrastPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Tier 2 and 3, the accused teacher against others, beside reference models.
+    """Tier 2 or 3, the accused teacher against others, beside reference models.
 
     Attributes:
-        accused: Name of our model among the answers.
-        teachers: Names of the alternative teachers.
-        references: Names of the reference models that match the suspect on base, size and era.
+        vendor: Who we are, as the descriptions of the models call us.
+        accused: Names of our models among the answers.
+        alternatives: Names of other teachers.
+        references: Names of the reference models that did not learn from us.
         prompts: Prompts that the suspect is asked.
         prompts_digest: Digest of their ids.
         scorer: Name and version of the similarity.
+        cards_digest: Digest of the descriptions of all models.
         answers_digest: Digest of all reference answers, so that none is left out or changed afterwards.
-        matched: Whether the references count as matched (tier 2) or are the public at large (tier 3).
+        matched: Whether the references match the suspect on base, size and era (tier 2) or not (tier 3).
     """
 
-    accused: str
-    teachers: tuple[str, ...]
+    vendor: str
+    accused: tuple[str, ...]
+    alternatives: tuple[str, ...]
     references: tuple[str, ...]
     prompts: int
     prompts_digest: str
     scorer: str
+    cards_digest: str
     answers_digest: str
     matched: bool
 
@@ -81,17 +85,19 @@ class IdentityPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         accused: Name of our model among the answers.
+        ours: Own answers to each prompt.
+        decoys: Models that the test must tell apart before it may say "the same".
         prompts: Prompts that the suspect is asked.
         prompts_digest: Digest of their ids.
-        runs: Answers of the suspect to each prompt.
         answers_digest: Digest of our own model's answers.
         permutations: Random relabellings behind the p-value.
     """
 
     accused: str
+    ours: int
+    decoys: tuple[str, ...]
     prompts: int
     prompts_digest: str
-    runs: int
     answers_digest: str
     permutations: int = 999
 

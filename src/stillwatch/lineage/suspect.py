@@ -85,8 +85,9 @@ class Spent:
 class Suspect(Protocol):
     """Whoever can be asked: an endpoint or a file of answers."""
 
-    label: str
-    """What the report calls it; no credential."""
+    @property
+    def label(self) -> str:
+        """What the report calls it; no credential."""
 
     def ask(self, queries: Sequence[Query], budget: Budget, spent: Spent) -> Sequence[Reply]:
         """Return the replies that came, in any order, and add to `spent` what they cost.
