@@ -13,6 +13,7 @@ from stillwatch.mark.detection.betting import total_log_e
 from stillwatch.mark.detection.decoys import DecoyPanel, decoy_keys
 from stillwatch.mark.detection.decoys import panel as judge_decoys
 from stillwatch.mark.detection.evidence import Evidence, Rule, collect
+from stillwatch.mark.detection.likelihood import likelihood_log_e
 from stillwatch.mark.detection.localise import localise
 from stillwatch.mark.detection.manykeys import (
     WeakSignals,
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 REPORT_VERSION = 1
 _MOST_STRETCHES = 50
 _LOG_10 = math.log(10.0)
+_SHARE_OF_TOTAL = 0.9
+_CANDIDATES, _MOST_LIKELIHOOD = 32, 20_000
+"""Keys and scores up to which likelihood ratios are computed; neither choice depends on what is accused."""
 
 DOES_NOT_PROVE = (
     "This is evidence that the text holds output marked under a key, not of who passed it on, who published "
@@ -85,8 +89,9 @@ class KeyResult(msgspec.Struct, frozen=True):
         cohort: Cohort of the account.
         total: Total score.
         z: Standardised total, for showing only.
-        log10_p: Exact p-value of this key alone, as a power of ten.
-        log10_family_error: Holm's family-wise error over all keys tried, as a power of ten.
+        log10_p: Exact p-value of this key's total alone, as a power of ten.
+        log10_family_error: Holm's family-wise error over all keys tried, as a power of ten; where likelihood
+            ratios were computed, from the smaller of p / 0.9 and 10 / e.
         discovery_rate: Benjamini-Hochberg's false-discovery rate at which the key enters a watch list.
         log10_e: Evidence (e-value) of a test that may be continued with more text, as a power of ten.
         stretches: Where the mark stands, for named keys.
@@ -194,7 +199,7 @@ def detect(
     evidence = collect(documents, scheme, rule=settings.rule, exclude=exclude, whole=settings.whole)
     both = np.concatenate([table.values, decoy_keys(settings.seed, settings.decoys)])
     scores = totals(scheme, evidence.contexts, evidence.tokens, both, threads=threads)
-    results = _Results(scheme, table, scores[: len(table)], len(evidence))
+    results = _Results(scheme, table, scores[: len(table)], evidence)
     panel = judge_decoys(scheme.null, float(results.scores.max()), scores[len(table) :], len(evidence))
     named = results.below(settings.level) if panel.sound else []
     watch = [i for i in results.watched(0.1) if i not in named] if panel.sound else []
@@ -223,15 +228,39 @@ def detect(
     )
 
 
+def combined_log_p(log_p: Floats, log_e: Floats, chosen: NDArray[np.int64]) -> Floats:
+    """Log of min(p / 0.9, 10 / e) for the `chosen` rows, of p / 0.9 for the others: weighted Bonferroni."""
+    both = log_p - math.log(_SHARE_OF_TOTAL)
+    both[chosen] = np.minimum(both[chosen], -log_e[chosen] - math.log(1.0 - _SHARE_OF_TOTAL))
+    return np.asarray(both)
+
+
 class _Results:
     """All numbers of all keys, of which a few rows are shown."""
 
-    def __init__(self, scheme: Scheme, table: KeyTable, scores: Floats, count: int) -> None:
-        self.table, self.scores, self.count, self.null = table, scores, count, scheme.null
-        self.log_p = log_tail(scheme.null, scores, count)
-        self.z = z_scores(scheme.null, scores, count)
-        self.errors = holm_log_levels(self.log_p)
-        self.rates = benjamini_hochberg_of_logs(self.log_p)
+    def __init__(self, scheme: Scheme, table: KeyTable, scores: Floats, evidence: Evidence) -> None:
+        self.table, self.scores = table, scores
+        self.log_p = log_tail(scheme.null, scores, len(evidence))
+        self.z = z_scores(scheme.null, scores, len(evidence))
+        self.log_e = total_log_e(scheme.null, scores, len(evidence))
+        both = self._with_likelihood(scheme, evidence)
+        self.errors = holm_log_levels(both)
+        self.rates = benjamini_hochberg_of_logs(both)
+
+    def _with_likelihood(self, scheme: Scheme, evidence: Evidence) -> Floats:
+        """P-values of the two statistics together, min(p / 0.9, 10 / e); for keys that are far off, p / 0.9.
+
+        The split of the level favours the total, which the likelihood ratio beats clearly or not at all.
+
+        Leaving out 1/e can only make a p-value larger, so which keys are looked at closely needs no
+        correction.
+        """
+        if scheme.null.kind != "exponential" or not 0 < len(evidence) <= _MOST_LIKELIHOOD:
+            return self.log_p
+        near = np.argsort(self.log_p, kind="stable")[:_CANDIDATES]
+        scores = scheme.scores(evidence.contexts, evidence.tokens, self.table.values[near])
+        self.log_e[near] = likelihood_log_e(scores)
+        return np.minimum(combined_log_p(self.log_p, self.log_e, near), 0.0)
 
     def below(self, level: float) -> list[int]:
         """Rows whose family-wise error is at most `level`, best first."""
@@ -243,7 +272,7 @@ class _Results:
 
     def _best_first(self, chosen: NDArray[np.bool_]) -> list[int]:
         rows = np.flatnonzero(chosen)
-        return [int(i) for i in rows[np.argsort(self.log_p[rows], kind="stable")]]
+        return [int(i) for i in rows[np.lexsort((self.log_p[rows], self.errors[rows]))]]
 
     def row(self, i: int, stretches: tuple[Stretch, ...] = ()) -> KeyResult:
         """What is shown of row `i`."""
@@ -257,7 +286,7 @@ class _Results:
             log10_p=float(self.log_p[i]) / _LOG_10,
             log10_family_error=float(self.errors[i]) / _LOG_10,
             discovery_rate=float(self.rates[i]),
-            log10_e=float(total_log_e(self.null, self.scores[i], self.count)) / _LOG_10,
+            log10_e=float(self.log_e[i]) / _LOG_10,
             stretches=stretches,
         )
 
