@@ -2,6 +2,8 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stillwatch.worlds.cards import CARDS, Mark, card_named, cut, expected_exchanges, scaled
 from stillwatch.worlds.cards.operation import Craft, Operation, Pool, active_days
@@ -79,3 +81,35 @@ def test_days_outside_are_refused():
         cut(CARDS[0].operation, 3.0, 99.0)
     with pytest.raises(ValueError, match="positive"):
         scaled(CARDS[0].operation, 0.0)
+
+
+@given(
+    st.builds(
+        Craft,
+        templates=st.integers(1, 9999),
+        wanted_share=st.floats(0.01, 1),
+        volume_spread=st.floats(0, 3),
+        turns=st.floats(1, 9),
+    ),
+    st.integers(1, 10**6),
+)
+def test_an_operation_comes_back_from_its_file(craft, accounts):
+    operation = Operation("mine", (Pool(accounts, ban_day=3.0),), 12.0, 5.0, craft)
+    assert msgspec.json.decode(msgspec.json.encode(operation), type=Operation) == operation
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ('network = "moon"', "network"),
+        ("wanted_share = 0.0", "wanted_share"),
+        ("accounts_per_exit = 0", "accounts_per_exit"),
+        ("repeats = 1.0", "repeats"),
+        ('payment_kind = "gold"', "payment_kind"),
+        ("tempaltes = 3", "tempaltes"),
+    ],
+)
+def test_a_wrong_field_is_refused_by_name(line, path):
+    text = f'id = "mine"\ndays = 12.0\nper_day = 5.0\n[[pools]]\naccounts = 30\n[craft]\n{line}\n'
+    with pytest.raises(msgspec.ValidationError, match=path):
+        msgspec.toml.decode(text, type=Operation)

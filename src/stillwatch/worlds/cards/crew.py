@@ -92,8 +92,8 @@ def first_day(operation: Operation, window: Window) -> float:
 
 
 def _median(spread: float) -> float:
-    """Median of a lognormal of mean 1."""
-    return float(2.718281828459045 ** (-spread * spread / 2.0))
+    """Median of a lognormal of mean 1, rounded so that it is the same on every machine."""
+    return float(round(2.718281828459045 ** (-spread * spread / 2.0), 6))
 
 
 def _pool(stage: Stage, operation: Operation, pool: Pool, first: float) -> tuple[Ints, Ints, Ints, Ints]:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 LEAST_ACCOUNTS = 4
 """A pool scaled down keeps so many accounts."""
+
+
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Part = Annotated[float, Meta(gt=0.0, le=1.0)]
+"""A share that is not nothing."""
+Count = Annotated[int, Meta(ge=1)]
+Amount = Annotated[float, Meta(ge=0.0)]
+Positive = Annotated[float, Meta(gt=0.0)]
 
 
 class Wording(StrEnum):
@@ -92,12 +102,12 @@ class Pool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         replaced_hours: Hours after the ban of the pool before in which they take over; 0 for a first pool.
     """
 
-    accounts: int
-    first_day: float = 0.0
-    last_day: float | None = None
-    ban_day: float | None = None
-    banned_share: float = 1.0
-    replaced_hours: float = 0.0
+    accounts: Count
+    first_day: Amount = 0.0
+    last_day: Positive | None = None
+    ban_day: Positive | None = None
+    banned_share: Share = 1.0
+    replaced_hours: Amount = 0.0
 
 
 class Craft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,11 +118,11 @@ class Craft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         templates: Templates of the pool (of each account with `Wording.OWN`).
         system_prompt: Whether one system prompt stands in every request.
         uniform_sampling: Whether all accounts use the same sampling parameters.
-        network: Kind of network of the exits: `home`, `hosting` or `vpn`.
+        network: Kind of network of the exits.
         accounts_per_exit: Accounts behind one exit; 1 means an address for each account.
         exits_per_account: Exits that one account moves between.
         accounts_per_payment: Accounts that pay with one instrument.
-        payment_kind: `card`, `virtual_card`, `prepaid` or `none` (free trials).
+        payment_kind: Kind of instrument; `none` means free trials.
         disposable_mail: Share of accounts with a disposable mail domain.
         sign_up_bursts: Batches in which the accounts of a pool were opened; 0 means one by one.
         aged_share: Share of accounts bought aged, months or years old.
@@ -135,33 +145,33 @@ class Craft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     wording: Wording = Wording.POOL
-    templates: int = 20
+    templates: Count = 20
     system_prompt: bool = False
     uniform_sampling: bool = True
-    network: str = "hosting"
-    accounts_per_exit: int = 20
-    exits_per_account: int = 1
-    accounts_per_payment: int = 5
-    payment_kind: str = "virtual_card"
-    disposable_mail: float = 0.5
-    sign_up_bursts: int = 6
-    aged_share: float = 0.0
+    network: Literal["home", "mobile", "office", "hosting", "vpn"] = "hosting"
+    accounts_per_exit: Count = 20
+    exits_per_account: Count = 1
+    accounts_per_payment: Count = 5
+    payment_kind: Literal["card", "virtual_card", "prepaid", "none"] = "virtual_card"
+    disposable_mail: Share = 0.5
+    sign_up_bursts: Annotated[int, Meta(ge=0)] = 6
+    aged_share: Share = 0.0
     verification: Verification = Verification.EMAIL
-    wanted_share: float = 1.0
+    wanted_share: Part = 1.0
     cover: Cover = Cover.NONE
     schedule: Schedule = Schedule.QUEUE
-    idle_share: float = 0.3
+    idle_share: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.3
     rhythm: Rhythm = Rhythm.MACHINE
-    jitter_hours: float = 0.0
-    volume_spread: float = 0.4
-    repeats: float = 0.0
-    slowed: float = 1.0
-    models: int = 1
-    pivot_share: float = 0.5
-    turns: float = 1.0
+    jitter_hours: Amount = 0.0
+    volume_spread: Annotated[float, Meta(ge=0.0, le=3.0)] = 0.4
+    repeats: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
+    slowed: Annotated[float, Meta(ge=1.0)] = 1.0
+    models: Count = 1
+    pivot_share: Share = 0.5
+    turns: Annotated[float, Meta(ge=1.0)] = 1.0
     replays_reasoning: bool = False
-    channels: int = 1
-    clients: int = 2
+    channels: Annotated[int, Meta(ge=1, le=3)] = 1
+    clients: Count = 2
 
 
 class Operation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -175,22 +185,22 @@ class Operation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             slowing down.
         craft: How it hides.
         wants: Capabilities that it is after, most wanted first.
-        languages: Weights of English, Chinese, Spanish, German and French among its questions.
+        languages: Weights of English, Chinese, Spanish, Russian and German among its questions.
         input_tokens: Median tokens of a request; read by the prices alone.
         output_tokens: Median tokens of an answer.
         shown: First and last day of the campaign that a world shows; None shows all of it.
     """
 
     id: str
-    pools: tuple[Pool, ...]
-    days: float
-    per_day: float
+    pools: Annotated[tuple[Pool, ...], Meta(min_length=1)]
+    days: Positive
+    per_day: Positive
     craft: Craft = Craft()
-    wants: tuple[Capability, ...] = (Capability.REASONING,)
-    languages: tuple[float, ...] = (0.6, 0.2, 0.08, 0.06, 0.06)
-    input_tokens: int = 600
-    output_tokens: int = 1250
-    shown: tuple[float, float] | None = None
+    wants: Annotated[tuple[Capability, ...], Meta(min_length=1)] = (Capability.REASONING,)
+    languages: tuple[Amount, Amount, Amount, Amount, Amount] = (0.6, 0.2, 0.08, 0.06, 0.06)
+    input_tokens: Count = 600
+    output_tokens: Count = 1250
+    shown: tuple[Amount, Positive] | None = None
 
     @property
     def accounts(self) -> int:
