@@ -18,6 +18,7 @@ from stillwatch.detect.profiles import (
     newest_model,
     statistics_of,
 )
+from stillwatch.stats.dispersion import deseasonalised
 
 DAY = 86_400.0
 checked = settings(deadline=None, max_examples=30)
@@ -44,7 +45,9 @@ def test_statistics_do_not_depend_on_who_stands_first(seed, size):
     profiles = Profiles(np.arange(12), codes, rng.poisson(2.0, (12, 9)).astype(float))
     group = rng.permutation(12)[:size]
     both = np.stack([group, rng.permutation(group)])
-    values = statistics_of(profiles, both, profiles.counts.sum(axis=0) + 1e-9)
+    values = statistics_of(
+        profiles, both, deseasonalised(profiles.counts, profiles.counts.sum(axis=0) + 1e-9)
+    )
     assert values.shape == (2, len(STATISTICS))
     assert values[0] == pytest.approx(values[1])
 
@@ -54,7 +57,7 @@ def test_the_columns_are_in_the_order_of_the_names():
     for at, name in enumerate(MATCHES, 1):
         codes = {other: np.full(4, -1) for other in MATCHES} | {name: np.zeros(4, np.int64)}
         values = statistics_of(
-            Profiles(np.arange(4), codes, np.ones((4, 5))), np.arange(4)[None, :], np.ones(5)
+            Profiles(np.arange(4), codes, np.ones((4, 5))), np.arange(4)[None, :], np.zeros((4, 5))
         )[0]
         assert values[at] == 1.0
         assert names[at] == name
@@ -71,7 +74,7 @@ def test_a_shared_queue_varies_together_and_a_load_balancer_takes_turns():
     alone = rng.poisson(3.0, (10, 40))
     nothing = {name: np.full(30, -1) for name in MATCHES}
     profiles = Profiles(np.arange(30), nothing, np.concatenate([queue, turns, alone]).astype(float))
-    values = statistics_of(profiles, np.arange(30).reshape(3, 10), np.ones(40))[:, 0]
+    values = statistics_of(profiles, np.arange(30).reshape(3, 10), deseasonalised(profiles.counts))[:, 0]
     assert values[0] > 1.0
     assert values[1] < -1.0
     assert abs(values[2]) < 0.7
