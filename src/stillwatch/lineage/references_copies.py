@@ -13,7 +13,7 @@ from stillwatch.lineage.scorers_grams import (
     gram_counts,
     prompt_of_text,
     prompt_products,
-    rarity_weighted,
+    unit_length,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Copies(NamedTuple):
 def copies(grid: Grid, threshold: float = COPY_SIMILARITY) -> tuple[Copies, ...]:
     """Groups of models that give the same answers, up to trifles.
 
-    Mean over prompts of the cosine of runs of five bytes. Links are followed: if A copies B and B copies C,
+    Mean over prompts of the cosine of runs of three bytes. Links are followed: if A copies B and B copies C,
     all three are one group.
 
     Raises:
@@ -64,13 +64,15 @@ def without_copies(grid: Grid, threshold: float = COPY_SIMILARITY) -> tuple[str,
 
 
 def answer_similarity(grid: Grid) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Mean similarity of each pair of models over the prompts, shape (M, M); 1 where answers are equal."""
+    """Mean similarity of each pair of models over the prompts, shape (M, M); 1 where answers are equal.
+
+    Case and white space do not count, and nothing is weighted by rarity: here sameness is asked for, and a
+    trifle that only one of two copies has would weigh most.
+    """
     models = len(grid.models)
-    # one more than the models, so that what all of them say still weighs something: here sameness counts
-    weighted = rarity_weighted(
-        gram_counts(byte_units(grid.texts, 2000), (5,), prompt_of_text(grid)), models + 1
-    )
-    cosine = prompt_products(weighted, grid, range(models), range(models))
-    texts = np.array(grid.texts, dtype=object).reshape(len(grid.prompts), models)
+    plain = [" ".join(text.lower().split()) for text in grid.texts]
+    counts = gram_counts(byte_units(plain, 2000), (3,), prompt_of_text(grid))
+    cosine = prompt_products(unit_length(counts), grid, range(models), range(models))
+    texts = np.array(plain, dtype=object).reshape(len(grid.prompts), models)
     same = texts[:, :, None] == texts[:, None, :]
     return np.asarray(np.where(same.astype(bool), 1.0, cosine).mean(axis=0))

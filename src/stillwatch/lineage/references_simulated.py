@@ -37,6 +37,8 @@ class Population(msgspec.Struct, frozen=True):
         words: Words of each answer.
         dose: Share of a student's words that come from its teacher's ways.
         contamination: Mean share of any model's words that come from some teacher's ways by other routes.
+        base_leaning: Further share with which every model of the first base leans to the first teacher: what
+            makes references of another base a wrong null.
     """
 
     prompts: int = 60
@@ -47,6 +49,7 @@ class Population(msgspec.Struct, frozen=True):
     words: int = 60
     dose: float = 0.25
     contamination: float = 0.06
+    base_leaning: float = 0.0
 
 
 class Simulated(NamedTuple):
@@ -111,6 +114,8 @@ def _mixtures(
             continue
         leaning = np.minimum(rng.exponential(population.contamination, vendors), 0.5 / vendors)
         rows[index, :vendors] = leaning
+        if card.base == "base-0":
+            rows[index, 0] += population.base_leaning
         if card.teachers:
             rows[index, int(card.teachers[0].rpartition("-")[2])] += population.dose
         rows[index, vendors + int(card.base.rpartition("-")[2])] = 1.0 - rows[index].sum()

@@ -96,10 +96,14 @@ def rarity_weighted(counts: sparse.csr_array, models: int) -> sparse.csr_array:
     """
     used = np.bincount(counts.indices, minlength=counts.shape[1])
     weights = (1.0 + np.log(counts.data)) * np.log(models / used[counts.indices])
-    weighted = sparse.csr_array((weights, counts.indices, counts.indptr), shape=counts.shape)
-    length = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
+    return unit_length(sparse.csr_array((weights, counts.indices, counts.indptr), shape=counts.shape))
+
+
+def unit_length(rows: sparse.csr_array) -> sparse.csr_array:
+    """Each row divided by its Euclidean length; a row of zeros stays."""
+    length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
     scale = np.divide(1.0, length, out=np.zeros_like(length), where=length > 0.0)
-    return sparse.csr_array(sparse.diags_array(scale) @ weighted)
+    return sparse.csr_array(sparse.diags_array(scale) @ rows)
 
 
 def prompt_products(

@@ -1,0 +1,536 @@
+"""Lineage without marks: on the real answers at hand, and on simulated populations with known truth.
+
+    python benchmarks/evidence_lineage.py                    # ../shared/data/outputs, if it is there
+    python benchmarks/evidence_lineage.py --answers DIR      # AlpacaEval, Arena-Hard or MT-Bench in DIR
+
+What was chosen (scorer and weights) was chosen on one half of the prompts, which `_halves` draws; everything
+printed here about real answers is from the other half. The models are the same on both halves. Labels are
+those of `references_public`, frozen before. Twelve models lie at hand, one of them known to be taught by
+people: they can show ranking and order, and cannot show an error rate, because the least p-value with so few
+references is far above 0.05. Error rates are counted on simulated populations.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+from harness import ROOT, finish, parser, row
+from stillwatch.lineage.contrast import contrast_test, contrasts
+from stillwatch.lineage.identity import same_source, text_kernel
+from stillwatch.lineage.imitation import imitation
+from stillwatch.lineage.layouts import read_answers, read_folder
+from stillwatch.lineage.planning import contrast_by_prompt, contrast_power, measured_spread
+from stillwatch.lineage.references import ReferenceSet, Role
+from stillwatch.lineage.references_copies import copies, without_copies
+from stillwatch.lineage.references_public import public_models
+from stillwatch.lineage.references_simulated import Population, simulated
+from stillwatch.lineage.scorers import LINEAGE, TFIDF, WORDS, affinities
+from stillwatch.lineage.teachers import closest_set, possible_teachers
+from stillwatch.lineage.verdicts import LineageVerdict, judged
+
+if TYPE_CHECKING:
+    from stillwatch.lineage.answers import Answers
+
+AT_HAND = ROOT.parent / "shared" / "data" / "outputs"
+SIZES = (5, 10, 25, 50, 100)
+ACCUSING = {LineageVerdict.SUPPORTS, LineageVerdict.STRONGLY_SUPPORTS}
+# Versions that a label means; "openai" alone means either chat model.
+SAME = {
+    "openai/text_davinci_003": {"text_davinci_003"},
+    "openai/gpt-3.5-turbo": {"gpt-3.5-turbo-0301", "gpt-3.5-turbo"},
+    "openai/gpt-4": {"gpt4_0314", "gpt-4"},
+    "openai": {"gpt-3.5-turbo-0301", "gpt-3.5-turbo", "gpt4_0314", "gpt-4"},
+    "meta": {"Meta-Llama-3-70B-Instruct", "llama-3-70b-instruct"},
+}
+CHAT = SAME["openai"]
+
+
+def main() -> int:
+    args = _options()
+    rows = []
+    folder = args.answers or AT_HAND
+    if folder.is_dir():
+        rows += real(_answers(folder), args.draws)
+    else:
+        note = "no answers here: put AlpacaEval, Arena-Hard or MT-Bench answers into a folder, --answers DIR"
+        for name, bar in (("top1/ours", ">= 0.65"), ("matched/auc_100", ">= 0.99")):
+            rows.append(row(f"evidence/lineage/real/{name}", None, "share", bar, note=note))
+    rows += simulated_rows(range(1, args.seeds + 1))
+    return finish("evidence_lineage", rows, strict=args.strict)
+
+
+def _options():
+    made = parser(__doc__)
+    made.add_argument("--answers", type=Path, help="folder with answers of public models")
+    made.add_argument("--seeds", type=int, default=8, help="simulated populations (default 8)")
+    made.add_argument("--draws", type=int, default=400, help="draws of prompts (default 400)")
+    return made.parse_args()
+
+
+def _answers(folder: Path) -> Answers:
+    """Answers of models with a card; the files at hand carry the set's name before the model's."""
+    if folder != AT_HAND:
+        return read_folder(folder).answers
+    found = [
+        read_answers(path, path.name.removeprefix("alpaca_eval_").removesuffix(".jsonl.zst")).answers
+        for path in sorted(folder.glob("alpaca_eval_*.jsonl.zst"))
+        if "prompts" not in path.name
+    ]
+    whole = found[0]
+    for one in found[1:]:
+        whole = whole.and_also(one)
+    return whole
+
+
+def _halves(prompts):
+    """Positions of the prompts that choices were made on, and of those that are judged on."""
+    ordered = sorted(range(len(prompts)), key=lambda p: (len(prompts[p]), prompts[p]))
+    mixed = np.random.default_rng(0).permutation(len(prompts))
+    order = np.asarray(ordered)[mixed]
+    return order[: len(order) // 2], order[len(order) // 2 :]
+
+
+def _draws(pool, size, count, seed):
+    rng = np.random.default_rng(seed)
+    return [rng.choice(pool, min(size, pool.size), replace=False) for _ in range(count)]
+
+
+# --- real answers ------------------------------------------------------------------------------------------
+
+
+def real(answers: Answers, draws: int) -> list:
+    known = public_models()
+    names = [name for name in answers.models if name in known.names()]
+    grid = answers.grid([name for name in without_copies(answers.only(names).grid()) if name in names])
+    cards = ReferenceSet(tuple(known.card(name) for name in grid.models))
+    candidates = [c.name for c in cards.cards if c.role not in {Role.STUDENT, Role.BASE}]
+    judged_on = _halves(grid.prompts)
+    ours, base = (affinities(scorer, grid, candidates) for scorer in (LINEAGE, TFIDF))
+    rows = [
+        row(
+            "evidence/lineage/real/models",
+            len(grid.models),
+            "models",
+            note=f"{len(grid.prompts)} prompts, judged on {judged_on[1].size}; {len(candidates)} candidates",
+        )
+    ]
+    rows += _ranking(ours, base, cards, judged_on, draws)
+    rows += _matched(ours, cards, judged_on[1], draws)
+    rows += _left_out(ours.on(judged_on[1]), cards)
+    rows += _naive(base.on(judged_on[1]), cards)
+    return [*rows, *_copies(grid)]
+
+
+def _labels(card, candidates, *, exact):
+    """Candidates that count as the true teacher; none where the label does not name one of them."""
+    of = card.teachers[:1] if exact else card.teachers
+    if exact and of[0] == "openai":
+        return set()
+    accepted = set().union(*(SAME.get(teacher, set()) for teacher in of))
+    if not exact and accepted & CHAT and of != ("openai/gpt-4",):
+        accepted |= CHAT if len(card.teachers) > 1 or of == ("openai/gpt-3.5-turbo",) else set()
+    return accepted & set(candidates)
+
+
+def _top1(found, cards, draws, *, exact):
+    """Share of (student, draw of prompts) in which the nearest candidate is a true teacher."""
+    hits = []
+    for card in cards.cards:
+        right = _labels(card, found.teachers, exact=exact) if card.role is Role.STUDENT else set()
+        if right:
+            scores = found.row(card.name)
+            nearest = [found.teachers[int(scores[picked].mean(axis=0).argmax())] for picked in draws]
+            hits.append(np.mean([name in right for name in nearest]))
+    return float(np.mean(hits)), len(hits)
+
+
+def _ranking(ours, base, cards, halves, count):
+    rows, on_chosen = [], {}
+    for size in SIZES:
+        on_chosen[size] = _top1(base, cards, _draws(halves[0], size, count, 1), exact=False)[0]
+    at = min(SIZES, key=lambda size: abs(on_chosen[size] - 0.53))
+    for size in SIZES:
+        draws = _draws(halves[1], size, count, 2)
+        for exact in (False, True):
+            (plain, pairs), (best, _) = (_top1(one, cards, draws, exact=exact) for one in (base, ours))
+            kind = "exact" if exact else "set"
+            where = f"{pairs} pairs x {count} draws of {size} answers, labels: {kind}"
+            rows.append(row(f"evidence/lineage/real/top1/{kind}/{size}/tfidf", plain, "share", note=where))
+            rows.append(row(f"evidence/lineage/real/top1/{kind}/{size}/ours", best, "share", note=where))
+            if size == at and not exact:
+                note = f"{size} answers (baseline nearest 53 % on the other half); here it gets {plain:.0%}"
+                rows.append(row("evidence/lineage/real/top1/ours", best, "share", ">= 0.65", note=note))
+    rows += _sets(ours, cards, _draws(halves[1], 100, 40, 4))
+    whole = [halves[1]]
+    for kind, found in (("tfidf", base), ("ours", ours)):
+        share, pairs = _top1(found, cards, whole, exact=True)
+        note = f"{pairs} pairs, all {halves[1].size} judged prompts, exact labels"
+        rows.append(row(f"evidence/lineage/real/top1/exact/all/{kind}", share, "share", note=note))
+    return rows
+
+
+def _sets(found, cards, draws):
+    """How often the true teacher is among those that 100 answers cannot tell from the nearest."""
+    rng, inside, sizes = np.random.default_rng(0), [], []
+    for card in cards.cards:
+        right = _labels(card, found.teachers, exact=False) if card.role is Role.STUDENT else set()
+        for picked in draws if right else ():
+            members = closest_set(found.on(picked), card.name, level=0.05, rng=rng, resamples=200).members
+            inside.append(bool(right & set(members)))
+            sizes.append(len(members))
+    note = f"100 answers; mean size {np.mean(sizes):.2f} of {len(found.teachers)}"
+    return [row("evidence/lineage/real/closest_set_covers", np.mean(inside), "share", ">= 0.95", note=note)]
+
+
+def _sides(found, cards, vendor="openai"):
+    """Versions of the accused, and models of other vendors, among the columns."""
+    makers = {card.name: card.vendor for card in cards.cards}
+    accused = [name for name in found.teachers if makers[name] == vendor]
+    return accused, [name for name in found.teachers if makers[name] not in {vendor, ""}]
+
+
+def _matched(found, cards, pool, count):
+    """Order of students and matched non-students, by the contrast with 100 answers of each."""
+    accused, others = _sides(found, cards)
+    rows = []
+    for name, roles, bar in (
+        ("auc_100", {Role.HUMAN, Role.BASE}, ">= 0.99"),
+        ("auc_100_with_disputed", None, None),
+    ):
+        pairs = [
+            (student.name, other.name)
+            for student in cards.students_of("openai").cards
+            for other in cards.matched(student).cards
+            if (other.role in roles if roles else other.role in {Role.HUMAN, Role.BASE, Role.UNKNOWN})
+        ]
+        if not pairs:
+            rows.append(
+                row(f"evidence/lineage/real/matched/{name}", None, "AUC", bar, note="no matched pair")
+            )
+            continue
+        wins = []
+        for picked in _draws(pool, 100, count, 3):
+            value = dict(zip(found.models, contrasts(found.on(picked), accused, others), strict=True))
+            wins += [float(value[a] > value[b]) + 0.5 * float(value[a] == value[b]) for a, b in pairs]
+        note = (
+            f"{len({a for a, _ in pairs})} students, {len({b for _, b in pairs})} non-students of one base "
+            f"({', '.join(sorted({b for _, b in pairs}))}), {count} draws"
+        )
+        rows.append(row(f"evidence/lineage/real/matched/{name}", np.mean(wins), "AUC", bar, note=note))
+    return rows
+
+
+def _left_out(found, cards):
+    """Every model against every vendor that it is not known to have learned from, itself left out.
+
+    With matched references, as a verdict asks for, and with all of them, which no verdict may use.
+    """
+    verdicts, p_all, p_matched, needed = [], [], [], []
+    for card in cards.cards:
+        for vendor in ("openai", "meta", "google", "anthropic"):
+            accused, others = _sides(found, cards, vendor)
+            innocent = cards.without([card.name]).innocent_of(vendor)
+            taught = vendor in {t.partition("/")[0] for t in card.teachers}
+            if taught or card.vendor == vendor or card.role is Role.UNKNOWN or not innocent.cards:
+                continue
+            rest = [name for name in others if name != card.name]
+            if not accused or not rest:
+                continue
+            matched = cards.without([card.name]).matched(card).innocent_of(vendor)
+            for references, values in ((innocent, p_all), (matched, p_matched)):
+                if references.cards:
+                    test = contrast_test(found, card.name, accused, rest, references)
+                    verdicts.append(judged(test))
+                    needed.append(verdicts[-1].needed - verdicts[-1].references)
+                values.append(test.p if references.cards else 1.0)
+    accusing = sum(one.verdict in ACCUSING for one in verdicts)
+    refused = sum(one.verdict is LineageVerdict.REFUSED for one in verdicts)
+    note = f"{len(p_all)} non-pairs, {len(verdicts)} tests, {refused} refused for want of references"
+    missing = f"{min(needed, default=0)} to {max(needed, default=0)} families are missing"
+    name = "evidence/lineage/real/non_pairs"
+    return [
+        row(f"{name}/accused", accusing, "verdicts", "<= 0", note=note),
+        row(f"{name}/refused", refused, "verdicts", note=missing),
+        row(
+            f"{name}/p_excess",
+            _excess(p_matched),
+            "share above level",
+            "<= 0",
+            note=f"largest of (share of p <= level) - level at 0.05, 0.1, 0.2; matched references; "
+            f"least p of all {min(p_matched):.2g}, so this cannot fail with so few",
+        ),
+        row(
+            f"{name}/p_excess_unmatched",
+            _excess(p_all),
+            "share above level",
+            note="the same with references of any base, size and era: not a valid null, shown for comparison",
+        ),
+    ]
+
+
+def _excess(p_values):
+    p = np.array(p_values)
+    return max(float(np.mean(p <= level)) - level for level in (0.05, 0.1, 0.2)) if p.size else None
+
+
+def _naive_p(found, model, teacher):
+    """Paired t-test over prompts against the mean of the candidates: what must not be done."""
+    scores = found.row(model)
+    gap = scores[:, found.columns([teacher])[0]] - np.nanmean(scores, axis=1)
+    return stats.ttest_1samp(gap, 0.0, alternative="greater").pvalue
+
+
+def _naive(found, cards):
+    nulls = [
+        _naive_p(found, card.name, teacher.name) <= 0.01
+        for card in cards.cards
+        if card.role is Role.HUMAN
+        for teacher in cards.cards
+        if teacher.role is Role.TEACHER
+    ]
+    share = np.mean(nulls) if nulls else None
+    note = (
+        f"control that must fail: {sum(nulls)} of {len(nulls)} true nulls rejected when prompts are the unit"
+    )
+    return [row("evidence/lineage/real/naive_rejects_at_0.01", share, "share", note=note)]
+
+
+def _copies(grid):
+    few = grid.restricted(range(0, len(grid.prompts), 4))
+    width, found = len(few.models), 0
+    for one in range(width):
+        texts = tuple(
+            text
+            for p in range(len(few.prompts))
+            for text in (
+                *few.texts[p * width : (p + 1) * width],
+                f" {few.texts[p * width + one].strip()[:-1]}\n",
+            )
+        )
+        named = type(few)(few.prompts, (*few.models, "renamed"), texts)
+        found += [group.models for group in copies(named)] == [(few.models[one], "renamed")]
+    return [
+        row(
+            "evidence/lineage/real/copies_found",
+            found / width,
+            "share",
+            ">= 1",
+            note="each model once more under another name; nothing else may be called a copy",
+        )
+    ]
+
+
+# --- simulated populations ---------------------------------------------------------------------------------
+
+WORLD = Population(prompts=60, vendors=4, bases=1, innocents=119, students=40, contamination=0.08)
+REFERENCES = 79  # the fewest for 0.05 over four hypotheses; the other innocents are the suspects
+TEACHERS = tuple(f"teacher-{number}" for number in range(WORLD.vendors))
+
+
+def simulated_rows(seeds) -> list:
+    seeds = tuple(seeds)
+    counts = {
+        key: [] for key in ("p", "e", "fwer", "power", "naive", "set", "size", "plan", "top_ours", "top_base")
+    }
+    for seed in seeds:
+        _one_world(seed, counts, full=seed <= 2)
+    rng = np.random.default_rng(0)
+    same = [_identity(rng, 0.0) for _ in range(200)]
+    other = [_identity(rng, 0.6) for _ in range(50)]
+    p = np.array(counts["p"])
+    worlds = (
+        f"{len(seeds)} populations of {WORLD.innocents} innocents and {WORLD.students} students, 4 vendors"
+    )
+    name = "evidence/lineage/simulated"
+
+    def stated(key, value, unit, bar=None, note=worlds, used=seeds):
+        return row(f"{name}/{key}", value, unit, bar, seeds=used, note=note)
+
+    return [
+        *(_null_row(stated, np.mean(p <= level), level, 4 * len(seeds)) for level in (0.05, 0.1, 0.2)),
+        stated(
+            "null_e_mean", np.mean(counts["e"]), "e", _e_bar(counts["e"], len(seeds)), "1 and three errors"
+        ),
+        _null_row(
+            stated,
+            np.mean(counts["fwer"]),
+            0.05,
+            len(seeds),
+            "false_verdicts",
+            f"{len(counts['fwer'])} innocents, each against all 4 vendors at 0.05 together; ",
+        ),
+        stated(
+            "naive_rejects_at_0.01",
+            np.mean(counts["naive"]),
+            "share",
+            None,
+            "control that must fail: prompts as the unit",
+        ),
+        stated(
+            "power_at_0.05", np.mean(counts["power"]), "share", None, "verdicts on students, 4 hypotheses"
+        ),
+        stated(
+            "planned_power", np.mean(counts["plan"]), "share", None, "what `contrast_power` says beforehand"
+        ),
+        stated(
+            "teacher_in_set_at_0.1",
+            np.mean(counts["set"]),
+            "share",
+            ">= 0.87",
+            f"{len(counts['set'])} students; 0.9 less three standard errors; "
+            f"mean size {np.mean(counts['size']):.2f} of 4",
+        ),
+        stated("top1/tfidf", np.mean(counts["top_base"]), "share", None, "dose 0.03, 20 prompts", seeds[:2]),
+        stated("top1/ours", np.mean(counts["top_ours"]), "share", None, "dose 0.03, 20 prompts", seeds[:2]),
+        stated(
+            "identity/size_at_0.05",
+            np.mean(np.array(same) <= 0.05),
+            "share",
+            "<= 0.096",
+            "200 own endpoints, 20 prompts, 4 + 1 answers; 0.05 and three standard errors",
+            (0,),
+        ),
+        stated(
+            "identity/power_at_0.05",
+            np.mean(np.array(other) <= 0.05),
+            "share",
+            None,
+            "50 endpoints of which 60 % of the words come from elsewhere",
+            (0,),
+        ),
+        *_mismatch_rows(name),
+        *_imitation_rows(name),
+    ]
+
+
+def _null_row(stated, share, level, groups, name="", note=""):
+    """A share under the null; suspects of one population meet the same references, which widens the error."""
+    suspects = WORLD.innocents - REFERENCES
+    error = np.sqrt(level * (1.0 - level) * (1.0 / (REFERENCES + 1) + 1.0 / suspects) / groups)
+    bar = f"<= {level + 3 * error:.3f}"
+    note += f"{suspects} fresh innocents in each population, {REFERENCES} references; bar: level + 3 errors"
+    return stated(name or f"null_p_below_{level}", share, "share", bar, note)
+
+
+def _e_bar(values, worlds):
+    means = np.array(values).reshape(worlds, -1).mean(axis=1)
+    return f"<= {1.0 + 3.0 * means.std(ddof=1) / np.sqrt(worlds):.3f}" if worlds > 1 else None
+
+
+def _one_world(seed, counts, *, full):
+    world = simulated(WORLD, np.random.default_rng(seed))
+    found = affinities(WORDS, world.grid, TEACHERS)
+    cards = world.references
+    human = ReferenceSet(tuple(card for card in cards.cards if card.role is Role.HUMAN))
+    references = ReferenceSet(human.cards[:REFERENCES])
+    for card in human.cards[REFERENCES:]:
+        tests = [_test(found, card.name, number, references) for number in range(4)]
+        counts["p"] += [test.p for test in tests]
+        counts["e"] += [np.exp(test.log_e) for test in tests]
+        counts["fwer"].append(any(judged(test, hypotheses=4).verdict in ACCUSING for test in tests))
+        counts["naive"] += [_naive_p(found, card.name, teacher) <= 0.01 for teacher in TEACHERS]
+    taught = {c.name: f"teacher-{c.teachers[0][-1]}" for c in cards.cards if c.role is Role.STUDENT}
+    for name, teacher in taught.items():
+        test = _test(found, name, int(teacher[-1]), references)
+        counts["power"].append(judged(test, hypotheses=4).verdict in ACCUSING)
+        remaining = possible_teachers(found, name, taught, level=0.1)
+        counts["set"].append(teacher in remaining.members)
+        counts["size"].append(len(remaining.members))
+    counts["plan"].append(_planned_power(found, references, taught))
+    if full:
+        _closed_set(seed, counts)
+
+
+def _test(found, name, number, innocent):
+    others = [teacher for teacher in TEACHERS if teacher != TEACHERS[number]]
+    return contrast_test(found, name, [TEACHERS[number]], others, innocent)
+
+
+def _planned_power(found, human, taught):
+    others = list(TEACHERS[1:])
+    own = [name for name, teacher in taught.items() if teacher == TEACHERS[0]]
+    spread = measured_spread(
+        contrast_by_prompt(found, human.names(), TEACHERS[:1], others),
+        contrast_by_prompt(found, own, TEACHERS[:1], others),
+    )
+    return contrast_power(spread, references=len(human.cards), queries=len(found.prompts), level=0.05 / 4)
+
+
+def _closed_set(seed, counts):
+    """34 students, 14 candidates, as in the full AlpacaEval set; weak students and few prompts."""
+    population = Population(prompts=20, vendors=14, bases=2, innocents=10, students=34, dose=0.03)
+    world = simulated(population, np.random.default_rng(seed))
+    teachers = [f"teacher-{number}" for number in range(14)]
+    for key, scorer in (("top_base", TFIDF), ("top_ours", LINEAGE)):
+        mean = affinities(scorer, world.grid, teachers).mean()
+        nearest = dict(
+            zip(
+                world.grid.models,
+                mean.argmax(axis=1) if not np.isnan(mean).any() else np.nanargmax(mean, axis=1),
+                strict=True,
+            )
+        )
+        counts[key] += [
+            f"vendor-{nearest[c.name]}/teacher-{nearest[c.name]}" in c.teachers
+            for c in world.references.cards
+            if c.teachers
+        ]
+
+
+def _identity(rng, shift):
+    words = np.array([f"word{number}" for number in range(60)])
+    rows = []
+    for _ in range(20):
+        own = rng.dirichlet(np.full(60, 0.4))
+        other = (1.0 - shift) * own + shift * rng.dirichlet(np.full(60, 0.4))
+        said = [" ".join(rng.choice(words, 30, p=own)) for _ in range(4)]
+        rows.append([*said, " ".join(rng.choice(words, 30, p=other))])
+    return same_source(text_kernel(rows), 4, rng=rng, permutations=199).p
+
+
+def _mismatch_rows(name):
+    """What goes wrong with references of another base, when a base leans to the accused by itself."""
+    p = {"matched": [], "another_base": []}
+    for seed in (1, 2, 3):
+        population = Population(bases=2, innocents=100, students=4, base_leaning=0.08)
+        world = simulated(population, np.random.default_rng(seed))
+        found = affinities(WORDS, world.grid, TEACHERS)
+        human = [card for card in world.references.cards if card.role is Role.HUMAN]
+        suspects = [card for card in human if card.base == "base-0"][:20]
+        names = {card.name for card in suspects}
+        for key, base in (("matched", "base-0"), ("another_base", "base-1")):
+            of = ReferenceSet(tuple(c for c in human if c.base == base and c.name not in names))
+            p[key] += [_test(found, card.name, 0, of).p for card in suspects]
+    note = "60 innocents of a base that leans to the accused by itself"
+    shares = ((key, float(np.mean(np.array(values) <= 0.05))) for key, values in p.items())
+    return [
+        row(f"{name}/references_{key}/p_below_0.05", share, "share", seeds=(1, 2, 3), note=note)
+        for key, share in shares
+    ]
+
+
+def _imitation_rows(name):
+    """Level of imitation against the dose that was given, one student for each dose."""
+    rows = []
+    for dose in (0.0, 0.25, 0.5, 1.0):
+        population = Population(
+            vendors=1, bases=1, innocents=20, students=4, dose=dose * 0.9, contamination=0.03
+        )
+        world = simulated(population, np.random.default_rng(77))
+        found = affinities(WORDS, world.grid, ["teacher-0"])
+        null = [card.name for card in world.references.cards if card.role is Role.HUMAN]
+        level = imitation(
+            found, "student-0", "teacher-0", "teacher-0@run1", null, rng=np.random.default_rng(0)
+        )
+        note = f"interval {level.low:.2f} to {level.high:.2f}; dose {dose * 0.9:.0%} of the words"
+        rows.append(row(f"{name}/imitation/dose_{dose}", level.level, "level", seeds=(77,), note=note))
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())
