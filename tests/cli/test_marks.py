@@ -121,6 +121,17 @@ def test_text_needs_its_tokenizer(tmp_path, keys, run):
     assert shown.exit_code == 3, shown.output
     assert "account acme" in shown.output
     assert "cuts 100% of the tokens alike" in shown.output
+    served = run(
+        "mark",
+        "detect",
+        tmp_path / "text.txt",
+        "--keys",
+        keys,
+        *options[:2],
+        "--reference",
+        tmp_path / "text.txt",
+    )
+    assert "Forgery: " in served.output
     assert "w17 " not in shown.output
     refused = run("mark", "detect", tmp_path / "text.txt", "--keys", keys)
     assert refused.exit_code == 2

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import secrets
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
@@ -161,7 +162,8 @@ def read_documents(
     marking = documents.load_tokenizer(tokenizer)
     writer = documents.load_tokenizer(other) if other is not None else None
     texts, names = documents.read_texts(paths)
-    return documents.cut_texts(texts, names, marking, writer, scheme.context_width)
+    cut = documents.cut_texts(texts, names, marking, writer, scheme.context_width)
+    return replace(cut, tokenizer=hashlib.sha256(tokenizer.read_bytes()).hexdigest())
 
 
 def detect_marks(
@@ -171,9 +173,12 @@ def detect_marks(
     settings: report.Settings,
     *,
     prompts: Cut | None = None,
+    reference: Cut | None = None,
     threads: int = 1,
 ) -> MarkReport:
     """Test documents under all keys of the tables; contexts that stand in `prompts` are left out.
+
+    A `reference` corpus, such as answers that were served, lets the report say whether a mark looks forged.
 
     Raises:
         InputError: A key table cannot be read, or a setting is out of range.
@@ -183,9 +188,21 @@ def detect_marks(
             "--level, --decoys", "out of range", "give a level inside (0, 1) and 20 or more decoys"
         )
     table = keyfile.read_table(keys)
-    known = evidence.windows(prompts.documents, scheme.context_width)[0] if prompts else None
+    known, learned = (
+        evidence.windows(one.documents, scheme.context_width)[0] if one else None
+        for one in (prompts, reference)
+    )
     return report.detect(
-        cut.documents, scheme, table, settings, exclude=known, alignment=cut.alignment, threads=threads
+        cut.documents,
+        scheme,
+        table,
+        settings,
+        exclude=known,
+        reference=learned,
+        probabilities=cut.probabilities,
+        alignment=cut.alignment,
+        tokenizer=cut.tokenizer,
+        threads=threads,
     )
 
 

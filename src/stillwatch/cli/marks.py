@@ -140,6 +140,9 @@ def commit(
 @click.option(
     "--prompts", type=FILE, multiple=True, help="Text whose contexts do not count; may be repeated."
 )
+@click.option(
+    "--reference", type=FILE, multiple=True, help="Served text, to tell forged marks; may be repeated."
+)
 @click.option("--level", type=float, default=0.01, help="Family-wise error over all keys [default: 0.01].")
 @click.option(
     "--count",
@@ -164,6 +167,7 @@ def detect(
     tokenizer: Path | None,
     other_tokenizer: Path | None,
     prompts: tuple[Path, ...],
+    reference: tuple[Path, ...],
     **options: Any,
 ) -> None:
     """Say whose mark TEXTS carry: `.jsonl` with a list of token ids a line, or text with --tokenizer.
@@ -182,9 +186,13 @@ def detect(
         seed=options["seed"],
     )
     cut = marks.read_documents(texts, scheme, tokenizer, other_tokenizer)
-    known = marks.read_documents(prompts, scheme, tokenizer) if prompts else None
+    known, served = (
+        marks.read_documents(one, scheme, tokenizer) if one else None for one in (prompts, reference)
+    )
     threads = options["threads"] or os.cpu_count() or 1
-    found = marks.detect_marks(cut, scheme, tables, settings, prompts=known, threads=threads)
+    found = marks.detect_marks(
+        cut, scheme, tables, settings, prompts=known, reference=served, threads=threads
+    )
     if options["as_json"]:
         sys.stdout.write(encode_line(found).decode())
     else:
@@ -236,6 +244,8 @@ def _print_places(found: MarkReport, names: tuple[str, ...]) -> None:
                 f"{safe(result.key_id)}: {safe(names[one.document])}, tokens {one.start:,} to {one.end:,}",
                 soft_wrap=True,
             )
+    if found.spoofing is not None:
+        console.print(f"Forgery: {safe(found.spoofing.sentence)}", soft_wrap=True)
     if found.alignment is not None:
         console.print(
             f"The other tokenizer cuts {found.alignment.shared:.0%} of the tokens alike; "

@@ -47,6 +47,21 @@ def test_a_line_without_token_ids_is_told_without_quoting_it(tmp_path, line):
     assert "secret" not in str(caught.value)
 
 
+def test_probabilities_come_with_all_documents_or_not_at_all(tmp_path):
+    path = tmp_path / "ids.jsonl"
+    with_them = '{"tokens": [1, 2], "probabilities": [0.5, 1.0]}\n'
+    path.write_text(with_them * 2)
+    assert [one.tolist() for one in read_tokens([path]).probabilities] == [[0.5, 1.0]] * 2
+    path.write_text(with_them + "[3]\n")
+    cut = read_tokens([path])
+    assert [one.tolist() for one in cut.documents] == [[1, 2], [3]]
+    assert cut.probabilities == ()
+    for bad in ("[0.5]", "[0.5, 1.5]"):
+        path.write_text('{"tokens": [1, 2], "probabilities": %s}\n' % bad)  # noqa: UP031 - braces
+        with pytest.raises(InputError, match="do not fit its tokens"):
+            read_tokens([path])
+
+
 def test_texts_are_lines_or_whole_files(tmp_path):
     lines, whole = tmp_path / "a.jsonl", tmp_path / "b.txt"
     lines.write_text('{"text": "one", "id": 3}\n\n{"text": "two"}\n')

@@ -100,6 +100,21 @@ def test_known_contexts_do_not_count():
     assert report.scored == 4  # those at the beginning, whose context is not whole
 
 
+def test_forgery_is_looked_for_when_there_is_a_reference():
+    text = marked(GumbelMax(), TABLE.values[GUILTY], 200, seed=64)
+    contexts = np.lib.stride_tricks.sliding_window_view(text, 4)
+    half = np.repeat(contexts[::2], 3, axis=0)
+    plain = detect([text], GumbelMax(), TABLE, Settings(), reference=half)
+    assert plain.spoofing.p > 0.01
+    assert not plain.spoofing.controlled
+    given = [np.full(200, 0.2)]
+    assert detect(
+        [text], GumbelMax(), TABLE, Settings(), reference=half, probabilities=given
+    ).spoofing.controlled
+    assert detect([clean(5)], GumbelMax(), TABLE, Settings(), reference=half).spoofing is None
+    assert detect([text], GumbelMax(), TABLE, Settings()).spoofing is None
+
+
 def test_empty_text_is_told():
     report = detect([np.zeros(0, np.int64)], GumbelMax(), TABLE, Settings())
     assert report.named == ()

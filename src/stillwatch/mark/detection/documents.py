@@ -41,11 +41,16 @@ class Cut:
         documents: Token ids, shape (length,) each.
         names: File (and line) of each document.
         alignment: How the marking tokenizer's cuts compare with those of another one, if one was given.
+        tokenizer: SHA-256 of the tokenizer file in hex; empty where token ids were given.
+        probabilities: Probability that our model gives each token, shape (length,) each; empty unless every
+            document came with them.
     """
 
     documents: tuple[NDArray[np.int64], ...]
     names: tuple[str, ...]
     alignment: Alignment | None = None
+    tokenizer: str = ""
+    probabilities: tuple[NDArray[np.float64], ...] = ()
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
@@ -67,20 +72,21 @@ def load_tokenizer(path: Path) -> Tokenizer:
 
 
 def read_tokens(paths: Sequence[Path]) -> Cut:
-    """Read documents as token ids: one JSON list of whole numbers a line.
+    """Read documents as token ids: one JSON list a line, or one object with `tokens` and `probabilities`.
 
     Raises:
         InputError: A file cannot be read, or a line is no list of token ids.
     """
-    documents, names = [], []
-    decoder = msgspec.json.Decoder(list[int])
+    documents, names, probabilities = [], [], []
+    decoder = msgspec.json.Decoder(list[int] | _TokenLine)
     for path in paths:
         for number, raw in enumerate(_content(path).splitlines(), start=1):
             where = f"{path}, line {number}"
             if not raw.strip():
                 continue
             try:
-                ids = decoder.decode(raw)
+                line = decoder.decode(raw)
+                ids = line.tokens if isinstance(line, _TokenLine) else line
                 documents.append(np.array(ids, dtype=np.int64))
             except (msgspec.MsgspecError, OverflowError, UnicodeDecodeError):
                 raise InputError(
@@ -90,8 +96,11 @@ def read_tokens(paths: Sequence[Path]) -> Cut:
                 raise InputError(
                     where, "holds a number that is no token id", "write ids from 0 to 2**32 - 17"
                 )
+            if isinstance(line, _TokenLine) and line.probabilities is not None:
+                probabilities.append(_checked_probabilities(line.probabilities, len(ids), where))
             names.append(where)
-    return Cut(tuple(documents), tuple(names))
+    complete = len(probabilities) == len(documents)
+    return Cut(tuple(documents), tuple(names), probabilities=tuple(probabilities) if complete else ())
 
 
 def read_texts(paths: Sequence[Path]) -> tuple[list[str], list[str]]:
@@ -156,6 +165,18 @@ def cut_texts(
         tuple(names),
         Alignment(shared.size, float(shared.sum()) / count, float(whole.sum()) / count),
     )
+
+
+class _TokenLine(msgspec.Struct):
+    tokens: list[int]
+    probabilities: list[float] | None = None
+
+
+def _checked_probabilities(values: list[float], count: int, where: str) -> NDArray[np.float64]:
+    result = np.array(values, dtype=np.float64)
+    if result.size != count or not np.all((result >= 0.0) & (result <= 1.0)):
+        raise InputError(where, "has probabilities that do not fit its tokens", "give one inside [0, 1] each")
+    return result
 
 
 class _TextLine(msgspec.Struct):

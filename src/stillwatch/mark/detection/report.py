@@ -23,6 +23,12 @@ from stillwatch.mark.detection.manykeys import (
 )
 from stillwatch.mark.detection.nulls import log_tail, z_scores
 from stillwatch.mark.detection.scan import totals
+from stillwatch.mark.detection.spoofing import (
+    SpoofingCheck,
+    check_spoofing,
+    context_frequencies,
+    probability_strata,
+)
 from stillwatch.mark.keys import Level  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
@@ -145,6 +151,8 @@ class MarkReport(msgspec.Struct, frozen=True):
         panel: What decoys say about the same evidence.
         cohorts: Cohorts of two or more accounts, best first.
         alignment: How the text's cuts compare with those of another tokenizer.
+        tokenizer: SHA-256 of the tokenizer file; empty where token ids were given.
+        spoofing: Whether the mark of the first named key looks forged, if a reference corpus was given.
         sentence: The result in words.
         does_not_prove: What it does not show.
         schema_version: Version of this form.
@@ -167,6 +175,8 @@ class MarkReport(msgspec.Struct, frozen=True):
     panel: DecoyPanel
     cohorts: tuple[CohortResult, ...]
     alignment: Alignment | None
+    tokenizer: str
+    spoofing: SpoofingCheck | None
     sentence: str
     does_not_prove: str = DOES_NOT_PROVE
     schema_version: int = REPORT_VERSION
@@ -179,7 +189,10 @@ def detect(
     settings: Settings,
     *,
     exclude: Tokens | None = None,
+    reference: Tokens | None = None,
+    probabilities: Sequence[Floats] = (),
     alignment: Alignment | None = None,
+    tokenizer: str = "",
     threads: int = 1,
 ) -> MarkReport:
     """Test documents under every key of a table.
@@ -193,7 +206,10 @@ def detect(
         table: The keys.
         settings: What was fixed beforehand.
         exclude: Contexts, shape (m, w), that stand in prompts or quotations.
+        reference: Contexts, shape (m, w), of a corpus like the one a forger would have learned from.
+        probabilities: What our model gives each token of each document, for the check of forgery; or nothing.
         alignment: Goes into the report as it is.
+        tokenizer: As `alignment`.
         threads: Threads for scanning keys.
     """
     evidence = collect(documents, scheme, rule=settings.rule, exclude=exclude, whole=settings.whole)
@@ -224,6 +240,8 @@ def detect(
         panel=panel,
         cohorts=_cohorts(table, results.log_p, settings.seed) if len(evidence) else (),
         alignment=alignment,
+        tokenizer=tokenizer,
+        spoofing=_spoofing(scheme, evidence, table, named, reference, probabilities, settings.seed),
         sentence=_sentence(results, named, panel, evidence, settings),
     )
 
@@ -307,6 +325,27 @@ def _stretches(
         if len(found) >= _MOST_STRETCHES:
             break
     return tuple(found[:_MOST_STRETCHES])
+
+
+def _spoofing(
+    scheme: Scheme,
+    evidence: Evidence,
+    table: KeyTable,
+    named: Sequence[int],
+    reference: Tokens | None,
+    probabilities: Sequence[Floats],
+    seed: int,
+) -> SpoofingCheck | None:
+    """Look whether the mark of the first named key looks forged."""
+    if not named or reference is None:
+        return None
+    scores = scheme.scores(evidence.contexts, evidence.tokens, table.values[named[0] : named[0] + 1])[0]
+    strata = None
+    if len(probabilities):
+        starts = np.cumsum([0, *(len(one) for one in probabilities)])[evidence.document]
+        strata = probability_strata(np.concatenate(probabilities)[starts + evidence.position])
+    counts = context_frequencies(evidence.contexts, reference)
+    return check_spoofing(scores, counts, np.random.default_rng([seed, len(table)]), strata=strata)
 
 
 def _cohorts(table: KeyTable, log_p: Floats, seed: int) -> tuple[CohortResult, ...]:
