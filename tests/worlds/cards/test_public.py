@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.worlds.cards import CARDS, Mark, card_named, cut, expected_exchanges, scaled
-from stillwatch.worlds.cards.operation import Craft, Operation, Pool, active_days
+from stillwatch.worlds.cards.operation import Craft, Operation, Pool, active_days, taken_share
 
 BOOKKEEPING = {"id", "pools", "craft", "last_day"}
 
@@ -113,3 +113,11 @@ def test_a_wrong_field_is_refused_by_name(line, path):
     text = f'id = "mine"\ndays = 12.0\nper_day = 5.0\n[[pools]]\naccounts = 30\n[craft]\n{line}\n'
     with pytest.raises(msgspec.ValidationError, match=path):
         msgspec.toml.decode(text, type=Operation)
+
+
+def test_what_is_taken_is_counted_from_the_first_day():
+    whole = Operation("x", (Pool(10),), days=10.0, per_day=4.0)
+    late = cut(whole, 4.0, 6.0)
+    assert taken_share(whole, 0.3) == pytest.approx(0.3)
+    assert taken_share(late, 0.0) == pytest.approx(0.4)
+    assert taken_share(late, 0.5) == pytest.approx(0.5)

@@ -255,6 +255,20 @@ def expected_wanted(operation: Operation, window: tuple[float, float] | None = N
     return expected_exchanges(operation, window) * operation.craft.wanted_share
 
 
+def taken_share(operation: Operation, shown_share: float) -> float:
+    """Share of all that a campaign takes that it has when `shown_share` of the shown part is taken.
+
+    A world shows a part of a campaign; "reported while it had at most one per cent" is about all of it.
+
+    Args:
+        operation: The campaign.
+        shown_share: Share of its own exchanges within the days that the world shows.
+    """
+    low, high = operation.window
+    before = expected_wanted(operation, (0.0, low))
+    return (before + shown_share * expected_wanted(operation, (low, high))) / expected_wanted(operation)
+
+
 def scaled(operation: Operation, factor: float) -> Operation:
     """Make the campaign smaller: fewer accounts, the same rate of each.
 

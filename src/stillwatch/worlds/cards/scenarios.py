@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from stillwatch.worlds.cards.concentrated import Concentrated
 from stillwatch.worlds.cards.framing import Framing
-from stillwatch.worlds.cards.operation import Capability, Craft, Operation, Pool, Schedule, Wording
+from stillwatch.worlds.cards.operation import Capability, Craft, Operation, Pool, Schedule, Wording, cut
 from stillwatch.worlds.cards.play import Harvest
-from stillwatch.worlds.cards.public import CARDS
+from stillwatch.worlds.cards.public import CARDS, card_named
 from stillwatch.worlds.scenario import Scenario
 
 CROWD = 11.0
@@ -43,6 +43,12 @@ CARD_SCENARIOS = tuple(
     for card in CARDS
 )
 
+ALIBABA_START = Scenario(
+    "card-alibaba-start",
+    campaigns=(Harvest(cut(card_named("alibaba").operation, 0.0, 3.0)),),
+    population=CROWD,
+    title="the first three days of the Alibaba card: 5,000 accounts, for the time of the first report",
+)
 FRAMING = Scenario(
     "framing",
     campaigns=(Framing(sprayers("framing", 0.5)),),
@@ -62,5 +68,5 @@ CONCENTRATED = Scenario(
     title="600 honest accounts with 1 to 30 public task templates each, no campaign: every report is wrong",
 )
 
-SCENARIOS = (*CARD_SCENARIOS, FRAMING, FRAMING_ONLY, CONCENTRATED)
+SCENARIOS = (*CARD_SCENARIOS, ALIBABA_START, FRAMING, FRAMING_ONLY, CONCENTRATED)
 """All scenarios of this package."""
