@@ -27,7 +27,7 @@ from stillwatch.detect.tables import Tables
 from stillwatch.store import open_store
 from stillwatch.worlds import SCENARIOS as CATALOGUE
 from stillwatch.worlds import cards, ladder
-from stillwatch.worlds.score import Score, score_claims
+from stillwatch.worlds.score import score_claims
 from stillwatch.worlds.score_claims import Claim
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def judge(
         start = time.perf_counter()
         found = run(place.store, used)
         seconds = time.perf_counter() - start
-        ours = figures(score_claims(place.truth, claims_of(found)), place.truth)
+        ours = figures(place.truth, claims_of(found))
         result = {"scenario": scenario, "seed": seed, "scale": scale, "seconds": seconds, "stillwatch": ours}
         ours["sigma"], ours["mean_e"] = found.audit.sigma, found.audit.mean_e
         if early:
@@ -113,7 +113,7 @@ def judge(
 
 def _peer(trained: Trained, log: Log, truth: pa.Table) -> dict[str, Any]:
     claims = [Claim(tuple(log.names[members].tolist())) for members in trained.claims(log)]
-    return figures(score_claims(truth, claims), truth)
+    return figures(truth, claims)
 
 
 def run(store: Path, config: DetectConfig, until: datetime | None = None) -> Detection:
@@ -141,8 +141,9 @@ def claims_of(found: Detection) -> list[Claim]:
     ]
 
 
-def figures(score: Score, truth: pa.Table) -> dict[str, Any]:
+def figures(truth: pa.Table, claims: Sequence[Claim]) -> dict[str, Any]:
     """The figures of one detector on one world, as plain numbers."""
+    score = score_claims(truth, claims)
     fleets = pc.count_distinct(truth["fleet"]).as_py()
     return {
         "found": score.found_share,
@@ -158,9 +159,20 @@ def figures(score: Score, truth: pa.Table) -> dict[str, Any]:
         "honest_fleets": fleets,
         "honest_fleets_reported": len(set(score.honest_fleets)),
         "which_fleets": sorted(set(score.honest_fleets)),
+        "named_by_kind": named_by_kind(truth, claims),
         "stated_fdr": score.stated_fdr,
         "realised_fdr": score.realised_fdr,
     }
+
+
+def named_by_kind(truth: pa.Table, claims: Sequence[Claim]) -> dict[str, float]:
+    """Share of the accounts of each kind of honest fleet that stand in any claim."""
+    named = pa.array(sorted({account for one in claims for account in one.accounts}), pa.string())
+    rows = truth.filter(truth["fleet"].is_valid()).group_by(["account_id", "fleet"]).aggregate([])
+    kind = pc.list_element(pc.split_pattern(rows["fleet"], "-"), 0)
+    told = pa.table({"kind": kind, "named": pc.is_in(rows["account_id"], named).cast(pa.float64())})
+    shares = told.group_by("kind").aggregate([("named", "mean")])
+    return dict(sorted(zip(shares["kind"].to_pylist(), shares["named_mean"].to_pylist(), strict=True)))
 
 
 def first_reports(place: Place, config: DetectConfig) -> dict[str, float | None]:

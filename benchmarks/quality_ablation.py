@@ -20,7 +20,7 @@ import numpy as np
 
 import harness
 from judging import claims_of, run, world
-from stillwatch.detect import audit, candidates, evidence, placebo, profiles
+from stillwatch.detect import audit, candidates, discovery, evidence, placebo, profiles
 from stillwatch.detect.config import DetectConfig
 from stillwatch.detect.profiles import STATISTICS
 from stillwatch.worlds.score import score_claims
@@ -29,16 +29,20 @@ from verdict_terms import FEATURES, KINDS, Known, known_groups, reported
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
+    from types import ModuleType
 
     from harness import Row
     from judging import Place
 
 SWITCHES: dict[str, DetectConfig] = {
     "pairs": DetectConfig(pair_level=1e-300),
-    "bipartite": DetectConfig(bipartite_resolution=1.0),
     "refinement": DetectConfig(refinements=()),
-    "pairs+bipartite": DetectConfig(pair_level=1e-300, bipartite_resolution=1.0),
 }
+SILENCED = {
+    "bipartite": (discovery, "bipartite_communities"),
+    "key-clusters": (candidates, "of_keys"),
+}
+"""Ways of discovery that are replaced by a function that finds nothing."""
 TO_REMOVE = {
     "extraction_share": "stop asking for reasoning, grading or training text: the loot itself",
     "repeat_share": "ask the same questions from several accounts: pay for repeats",
@@ -92,14 +96,14 @@ def without_statistic(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def without_key_clusters() -> Iterator[None]:
-    """Let no cluster of keys become a candidate."""
-    original = candidates.of_keys
-    candidates.of_keys = lambda *_, **__: []
+def silenced(module: ModuleType, name: str) -> Iterator[None]:
+    """Let a function of discovery find nothing."""
+    original = getattr(module, name)
+    setattr(module, name, lambda *_, **__: [])
     try:
         yield
     finally:
-        candidates.of_keys = original
+        setattr(module, name, original)
 
 
 def judged(
@@ -141,7 +145,12 @@ def one_world(scenario: str, seed: int, scale: float) -> dict[str, dict[str, flo
             print(f"{scenario} {seed} without {name}", file=sys.stderr, flush=True)
         for name, config in SWITCHES.items():
             variants[f"discovery/{name}"] = _figures(judged(place, config))
-        variants["discovery/key-clusters"] = _figures(judged(place, DetectConfig(), without_key_clusters()))
+        for name, place_of in SILENCED.items():
+            variants[f"discovery/{name}"] = _figures(judged(place, DetectConfig(), silenced(*place_of)))
+        both = DetectConfig(pair_level=1e-300)
+        variants["discovery/pairs+bipartite"] = _figures(
+            judged(place, both, silenced(*SILENCED["bipartite"]))
+        )
     return variants
 
 

@@ -1,6 +1,6 @@
 """Leave one family out: what is lost where a kind of campaign, or of honest fleet, was never seen in tuning.
 
-    python benchmarks/quality_families.py [--worlds demo:1101 ...] [--scale 0.3] [--minutes 40]
+    python benchmarks/quality_families.py [--worlds demo:1101:0.3 demo:1102:0.3 ...] [--minutes 40]
 
 The shipped table of the verdict was set by reasoning, not fitted. Here the weight of each rule is fitted,
 once on all groups of the odd worlds (the full setting) and once for each family without that family's groups,
@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 
     from harness import Row
 
-WORLDS = [f"demo:{seed}" for seed in range(1101, 1107)]
+SEEDS = (1101, 1102)
+PLAYED = (
+    "demo:{}:0.3",
+    *(f"card-{card}:{{}}:0.1" for card in ("gemini", "deepseek", "moonshot", "alibaba", "zai", "hydra-10")),
+)
+WORLDS = [text.format(seed) for text in PLAYED for seed in SEEDS]
 
 
 def read(scenario: str, seed: int, scale: float) -> tuple[list[Known], dict[str, int]]:
@@ -105,8 +110,8 @@ def main() -> int:
     for text in given.worlds:
         if time.monotonic() > end:
             break
-        scenario, seed = text.split(":")
-        worlds.append(read(scenario, int(seed), given.scale))
+        scenario, seed, scale = text.split(":")
+        worlds.append(read(scenario, int(seed), float(scale)))
         seeds.append(int(seed))
         families = sorted({one.family for one in worlds[-1][0]})
         print(json.dumps({"world": text, "families": families}), file=sys.stderr, flush=True)

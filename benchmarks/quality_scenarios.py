@@ -95,6 +95,12 @@ def detector_rows(name: str, runs: list[dict[str, Any]], seeds: list[int], bar: 
          f"{named:,} of {honest:,}; at most {at_most(named, honest) * 1e5:.2g}"),
         ("honest-fleets", fleets, f"of {stood:,}", "<= 0", ", ".join(which)),
     )  # fmt: skip
+    if "concentrated" in runs[0]["named_by_kind"]:
+        share = fmean(run["named_by_kind"]["concentrated"] for run in runs)
+        told_of = "accounts with 1 to 30 templates each"
+        rows.append(
+            harness.row(f"{name}/concentrated-named", share, "share named", seeds=seeds, note=told_of)
+        )
     return rows + [
         harness.row(f"{name}/{what}", value, unit, limit if ours else None, seeds=seeds, note=note)
         for what, value, unit, limit, note in figures
