@@ -24,14 +24,21 @@ RERUN = "@run1"
 """What `Answers.runs_as_models` puts behind the name of a second run."""
 
 
+Scores = tuple[tuple[tuple[float | None, ...], ...], ...]
+
+
 class ContrastData(msgspec.Struct, frozen=True):
-    """Scores of all models against all teachers; `values[p][m][t]`, null where a model meets itself."""
+    """Scores of all models against all teachers; `values[p][m][t]`, null where a model meets itself.
+
+    `likeness` is the plain similarity of words with our first model, for the level of imitation.
+    """
 
     scorer: str
     prompts: tuple[str, ...]
     models: tuple[str, ...]
     teachers: tuple[str, ...]
-    values: tuple[tuple[tuple[float | None, ...], ...], ...]
+    values: Scores
+    likeness: Scores
     cards: tuple[ModelCard, ...]
     unanswered: int
 
@@ -59,7 +66,7 @@ def contrast_figures(data: ContrastData, plan: Plan) -> Figures:
         return Figures(
             tier=tier, title=title, tested=0, sentence="no prompt was answered, so nothing was learned"
         )
-    scores = _affinities(data)
+    scores = _affinities(data.scorer, data, data.values, data.teachers)
     innocent = _chosen(data, registered.references)
     test = contrast_test(
         scores, SUSPECT, registered.accused, registered.alternatives, innocent, _students(data, plan)
@@ -78,7 +85,7 @@ def contrast_figures(data: ContrastData, plan: Plan) -> Figures:
         details={
             "test": plain(test),
             "closest": plain(closest_set(scores, SUSPECT, level=0.05, rng=np.random.default_rng(plan.seed))),
-            "imitation": _imitation(scores, registered, plan.seed),
+            "imitation": _imitation(data, registered, plan.seed),
             "prompts": len(data.prompts),
             "unanswered": data.unanswered,
         },
@@ -115,12 +122,12 @@ def _contrast_plan(plan: Plan) -> ContrastPlan:
     return plan.contrast
 
 
-def _affinities(data: ContrastData) -> Affinities:
+def _affinities(scorer: str, data: ContrastData, scores: Scores, teachers: tuple[str, ...]) -> Affinities:
     values = np.array(
-        [[[np.nan if cell is None else cell for cell in row] for row in rows] for rows in data.values],
+        [[[np.nan if cell is None else cell for cell in row] for row in rows] for rows in scores],
         dtype=np.float64,
     )
-    return Affinities(data.scorer, data.prompts, data.models, data.teachers, values)
+    return Affinities(scorer, data.prompts, data.models, teachers, values)
 
 
 def _chosen(data: ContrastData, names: tuple[str, ...]) -> ReferenceSet:
@@ -134,14 +141,26 @@ def _students(data: ContrastData, plan: Plan) -> ReferenceSet | None:
     )
 
 
-def _imitation(scores: Affinities, registered: ContrastPlan, seed: int) -> object:
+_RESAMPLES = 400
+
+
+def _imitation(data: ContrastData, registered: ContrastPlan, seed: int) -> object:
     """Level of imitation, where the teacher was run twice and references give a floor."""
-    rerun = next((name for name in registered.accused if name + RERUN in scores.models), None)
-    if rerun is None or len(registered.references) < 2 or len(scores.prompts) < 2:
+    teacher = registered.accused[0]
+    if teacher + RERUN not in data.models or len(registered.references) < 2 or len(data.prompts) < 2:
         return None
+    likeness = _affinities("words/1", data, data.likeness, (teacher,))
     rng = np.random.default_rng(seed)
     return plain(
-        imitation(scores, SUSPECT, rerun, rerun + RERUN, registered.references, rng=rng, resamples=400)
+        imitation(
+            likeness,
+            SUSPECT,
+            teacher,
+            teacher + RERUN,
+            registered.references,
+            rng=rng,
+            resamples=_RESAMPLES,
+        )
     )
 
 

@@ -16,6 +16,7 @@ from stillwatch.lineage.session_contrast import (
     answers_digest,
     plan_contrast,
     plan_identity,
+    scorer_named,
 )
 from stillwatch.lineage.session_plan import ContrastPlan, IdentityPlan, Method, Plan, TwinPlan
 from stillwatch.lineage.session_twins import TwinChannel, eligible, plan_twins
@@ -46,6 +47,7 @@ class Choice:
         base: Base model of the suspect, if known.
         size_b: Its parameters in billions, if known.
         released: Its release, if known.
+        scorer: How likeness is measured, see `scorers.SCORERS`.
         alpha: Error of "strongly supports".
         alpha_support: Error of "supports".
         requests: Most requests.
@@ -65,6 +67,7 @@ class Choice:
     base: str = ""
     size_b: float | None = None
     released: date | None = None
+    scorer: str = "lineage"
     alpha: float = 1e-4
     alpha_support: float = 1e-2
     requests: int = 20_000
@@ -201,7 +204,8 @@ def _contrast(material: Material, choice: Choice) -> tuple[ContrastPlan | None, 
         size_b=choice.size_b,
         released=choice.released,
     )
-    plan = plan_contrast(material.answers, material.cards, asked, card, choice.vendor)
+    scorer = scorer_named(choice.scorer)
+    plan = plan_contrast(material.answers, material.cards, asked, card, choice.vendor, scorer)
     if len(asked) < 2 or not plan.references:
         return None, f"tiers 0, 2 and 3: {len(asked)} shared prompts and {len(plan.references)} references"
     return plan, ""

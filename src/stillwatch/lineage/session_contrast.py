@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.lineage.answers import Answers
+from stillwatch.lineage.answers import Answers, Grid
 from stillwatch.lineage.chain import digest, plain
 from stillwatch.lineage.evidence_contrast import SUSPECT, ContrastData, IdentityData
 from stillwatch.lineage.identity import text_kernel
 from stillwatch.lineage.references import ModelCard, ReferenceSet, Role
-from stillwatch.lineage.scorers import PHRASES, affinities
+from stillwatch.lineage.scorers import LINEAGE, SCORERS, WORDS, Scorer, affinities
 from stillwatch.lineage.session_plan import ContrastPlan, IdentityPlan
 from stillwatch.lineage.suspect import Query, Reply
 from stillwatch.model.errors import InputError
@@ -30,7 +33,12 @@ _MOST_OWN = 4
 
 
 def plan_contrast(
-    answers: Answers, cards: ReferenceSet, asked: Sequence[str], suspect: ModelCard, vendor: str
+    answers: Answers,
+    cards: ReferenceSet,
+    asked: Sequence[str],
+    suspect: ModelCard,
+    vendor: str,
+    scorer: Scorer = LINEAGE,
 ) -> ContrastPlan:
     """Return the registration of the contrast.
 
@@ -40,6 +48,7 @@ def plan_contrast(
         asked: Ids of the prompts to be asked, in order.
         suspect: What is known about the suspect; without a known base the references count as unmatched.
         vendor: Who we are, as the cards call us.
+        scorer: How likeness is measured.
 
     Raises:
         InputError: No accused or no alternative teacher has answers.
@@ -63,7 +72,7 @@ def plan_contrast(
         references=tuple(name for name in innocent.names() if name in there),
         prompts=len(asked),
         prompts_digest=digest(list(asked)),
-        scorer=f"{PHRASES.name}/{PHRASES.version}",
+        scorer=_named(scorer),
         cards_digest=digest(plain(cards.cards)),
         answers_digest=answers_digest(answers),
         matched=matched,
@@ -90,9 +99,26 @@ def runs_of(answers: Answers, model: str) -> int:
     return len(pc.unique(answers.only([model]).table["run"]))
 
 
+def scorer_named(name: str) -> Scorer:
+    """Return the scorer of a plan, such as `words` or `words/1`.
+
+    Raises:
+        InputError: This version has no such scorer.
+    """
+    for scorer in SCORERS:
+        if name in {scorer.name, _named(scorer)}:
+            return scorer
+    known = ", ".join(scorer.name for scorer in SCORERS)
+    raise InputError("scorer", "is not known to this version", f"the scorers are {known}")
+
+
+def _named(scorer: Scorer) -> str:
+    return f"{scorer.name}/{scorer.version}"
+
+
 def answers_digest(answers: Answers) -> str:
     """Return a digest over all answers, so that none is exchanged after the registration."""
-    return digest([[str(cell) for cell in row.values()] for row in answers.table.to_pylist()])
+    return hashlib.sha256(msgspec.json.encode(answers.table.to_pydict())).hexdigest()
 
 
 @dataclass
@@ -153,31 +179,37 @@ class ContrastChannel(PromptChannel):
         contrast, said = self.plan.contrast, self.said(replies)
         assert contrast is not None  # noqa: S101 - such a channel is made for such a plan only
         teachers = (*contrast.accused, *contrast.alternatives)
-        models, values = self._scored(said, teachers)
+        grid = self._grid(said)
         data = ContrastData(
             scorer=contrast.scorer,
             prompts=tuple(said),
-            models=models,
+            models=grid.models,
             teachers=teachers,
-            values=values,
+            values=_scored(scorer_named(contrast.scorer), grid, teachers),
+            likeness=_scored(WORDS, grid, contrast.accused[:1]),
             cards=self.cards.cards,
             unanswered=len(self.prompts) - len(said),
         )
         body: dict[str, Any] = plain(data)
         return body
 
-    def _scored(self, said: Mapping[str, str], teachers: Sequence[str]) -> tuple[tuple[str, ...], Any]:
+    def _grid(self, said: Mapping[str, str]) -> Grid:
         everybody = self.answers.runs_as_models()
         if not said:
-            return (SUSPECT, *everybody.models), ()
+            return Grid((), (SUSPECT, *everybody.models), ())
         mine = Answers.of(list(said), [SUSPECT] * len(said), list(said.values()))
-        whole = [name for name in everybody.models if set(said) <= set(everybody.shared_prompts([name]))]
-        grid = mine.and_also(everybody.only(whole)).grid(prompts=list(said))
-        found = affinities(PHRASES, grid, teachers)
-        values = np.round(found.values, _DECIMALS)
-        return found.models, [
-            [[None if np.isnan(cell) else float(cell) for cell in row] for row in rows] for rows in values
-        ]
+        asked = everybody.table.filter(pc.is_in(everybody.table["prompt_id"], pa.array(list(said))))
+        counts = asked.group_by("model").aggregate([("prompt_id", "count")])
+        whole = counts.filter(pc.equal(counts["prompt_id_count"], len(said)))["model"].to_pylist()
+        return mine.and_also(everybody.only(whole)).grid(prompts=list(said))
+
+
+def _scored(scorer: Scorer, grid: Grid, teachers: Sequence[str]) -> Any:
+    """Scores as nested lists, rounded so that the file stays small; null where a model meets itself."""
+    if not grid.prompts:
+        return ()
+    values = np.round(affinities(scorer, grid, teachers).values, _DECIMALS)
+    return [[[None if np.isnan(cell) else float(cell) for cell in row] for row in rows] for rows in values]
 
 
 @dataclass
