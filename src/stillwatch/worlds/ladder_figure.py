@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from stillwatch.worlds.prices import Range
 
 WIDTH = 760.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 742.0, 46.0, 250.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 722.0, 46.0, 250.0
 """Frame of the upper panel: share found against cost."""
 _ROWS, _ROW = 322.0, 19.0
 """Top of the lower panel and height of a row of it."""
-_COST, _FOUND = (300.0, 520.0), (560.0, 742.0)
+_COST, _FOUND = (280.0, 470.0), (560.0, 742.0)
 """Columns of the lower panel."""
 _LABEL_GAP = 13.0
 _PIXELS_BETWEEN = 60.0
@@ -164,7 +164,7 @@ def _numbers(axis: _Axis, climbed: Sequence[Outcome]) -> list[str]:
         x, y = axis.at(one.cost.mid), _up(one.found.mid) - 8
         if all(abs(x - other) >= _LABEL_GAP or abs(y - height) >= _LABEL_GAP for other, height in placed):
             placed.append((x, y))
-            lines.append(f'<text class="n" x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{number}</text>')
+            lines.append(f'<text class="n" x="{x + 4:.1f}" y="{y + 1:.1f}">{number}</text>')
     return lines
 
 
@@ -181,6 +181,7 @@ def _table(axis: _Axis, rows: Sequence[Outcome], climbed: int) -> list[str]:
             f'<text x="{_LEFT - 40:g}" y="{y + 12:.1f}">{escape(name)}</text>',
             _bar("a", low, y + 4, max(high - low, 1.0)),
             f'<rect class="b" x="{mid - 1:.1f}" y="{y + 2:.1f}" width="2" height="13"/>',
+            f'<text x="{_COST[1] + 58:g}" y="{y + 12:.1f}" text-anchor="end">{_money(one.cost.mid)}</text>',
             _bar("a", _FOUND[0], y + 4, full),
             _bar("b", _FOUND[0], y + 4, full * share),
             f'<text x="{_FOUND[1]:g}" y="{y + 12:.1f}" text-anchor="end">{share:.0%}</text>',
