@@ -7,9 +7,9 @@ Three choices of the weights:
 
 - `pair_level`: each distinct pair counts once;
 - `context_level`: the suspect's distribution at each context, contexts weighted by their precision;
-- `contrast`: what the suspect said less what *our unmarked model* would be expected to say at the same places.
-  Both halves meet the same luck of the key, which cancels, so only the difference is noise. The provider owns
-  the teacher, so it always has the second half.
+- `contrast`: what the suspect said less what *our unmarked model* would be expected to say at the same
+  places. Both halves meet the same luck of the key, which cancels, so only the difference is noise. The
+  provider owns the teacher, so it always has the second half.
 
 Nothing here proves who bought the text: it is evidence of training on marked text.
 """
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 
 _NEGLIGIBLE = 1e-4
 """The smallest weights are left out while their squares sum to at most this share of all."""
+
+_CELLS = 4_000_000
+"""Scores held in memory at once."""
+_OFTEN = 30.0
+"""Times a context must be heard before it counts by the root of their number rather than by the number
+itself; chosen on seeds from 1000 upwards, judged on others."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,9 @@ def context_level(said: Masses) -> Evidence:
 def contrast(said: Masses, expected: Masses) -> Evidence:
     """Weight each pair by what was said of it less what our unmarked model was expected to say.
 
+    Contexts heard often are damped towards the root of their number: else a few of them decide, and the
+    tail of the null law grows heavier than the signal.
+
     Args:
         said: Counts of the suspect's samples, or its probabilities summed over places.
         expected: Probabilities of our unmarked model, summed over the same places and on the same contexts.
@@ -117,10 +126,9 @@ def contrast(said: Masses, expected: Masses) -> Evidence:
         np.concatenate([said.tokens, expected.tokens]),
         np.concatenate([said.masses, -expected.masses]),
     )
-    kept = _worth_scoring(both.masses)
-    return Evidence(
-        both.contexts[both.groups[kept]], both.tokens[kept], both.masses[kept], len(both.contexts)
-    )
+    weights = both.masses / np.sqrt(1.0 + said.totals() / _OFTEN)[both.groups]
+    kept = _worth_scoring(weights)
+    return Evidence(both.contexts[both.groups[kept]], both.tokens[kept], weights[kept], len(both.contexts))
 
 
 def weigh_key(evidence: Evidence, scheme: Scheme, key: int, decoys: NDArray[np.uint64]) -> Radioactivity:
@@ -132,18 +140,13 @@ def weigh_key(evidence: Evidence, scheme: Scheme, key: int, decoys: NDArray[np.u
         key: The 64-bit key that was committed to before.
         decoys: Fresh random keys, (b,), that calibrate the result; none is allowed.
     """
-    contexts, tokens, weights = _merged(evidence, scheme)
     keys = np.concatenate([np.array([key], dtype=np.uint64), decoys.astype(np.uint64)])
-    centred = scheme.null.mean * float(weights.sum())
-    totals = (
-        np.array([float((scheme.scores(contexts, tokens, one[None]) @ weights)[0]) for one in keys]) - centred
-    )
-    law = SignedSum(scheme.null, weights)
+    totals, law = key_totals(evidence, scheme, keys)
     z = totals / law.deviation if law.deviation else np.zeros(len(keys))
     others = z[1:]
     return Radioactivity(
         heard=evidence.heard,
-        pairs=len(weights),
+        pairs=len(law.weights),
         statistic=float(totals[0]),
         z=float(z[0]),
         log_p=law.log_tail(float(totals[0])),
@@ -153,6 +156,27 @@ def weigh_key(evidence: Evidence, scheme: Scheme, key: int, decoys: NDArray[np.u
         decoy_deviation=float(others.std(ddof=1)) if len(others) > 1 else 1.0,
         decoy_p=float((1 + np.sum(others >= z[0])) / (len(others) + 1)),
     )
+
+
+def key_totals(
+    evidence: Evidence, scheme: Scheme, keys: NDArray[np.uint64]
+) -> tuple[NDArray[np.float64], SignedSum]:
+    """The statistic under each of the `keys`, (k,), and the law it has under a random one."""
+    contexts, tokens, weights = _merged(evidence, scheme)
+    law = SignedSum(scheme.null, weights)
+    size = max(1, _CELLS // max(1, len(weights)))
+    parts = [
+        scheme.scores(contexts, tokens, keys[at : at + size]) @ weights for at in range(0, len(keys), size)
+    ]
+    return np.concatenate(parts) - scheme.null.mean * float(weights.sum()), law
+
+
+def strongest(evidence: Evidence, pairs: int) -> Evidence:
+    """Keep the `pairs` pairs of most weight, where many keys are to be tried; the key has no say in it."""
+    if len(evidence.weights) <= pairs:
+        return evidence
+    kept = np.sort(np.argpartition(-np.abs(evidence.weights), pairs)[:pairs])
+    return Evidence(evidence.contexts[kept], evidence.tokens[kept], evidence.weights[kept], evidence.heard)
 
 
 def decoy_keys(count: int, rng: np.random.Generator) -> NDArray[np.uint64]:
@@ -165,7 +189,7 @@ def _worth_scoring(weights: Floats) -> NDArray[np.bool_]:
     squares = np.sort(weights**2)
     small = np.searchsorted(np.cumsum(squares), _NEGLIGIBLE * float(squares.sum()))
     floor = squares[small] if small < len(squares) else np.inf
-    return np.asarray(weights**2 >= floor)
+    return np.asarray((weights**2 >= floor) & (weights != 0.0))
 
 
 def _merged(evidence: Evidence, scheme: Scheme) -> tuple[Ints, Ints, Floats]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stillwatch.mark.prf import MISSING
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -65,7 +67,10 @@ class Masses:
 
 
 def places_of(tokens: Ints, scored: NDArray[np.bool_], width: int) -> Places:
-    """List the places of rows of tokens whose whole context lies in the row.
+    """List the scored places of rows of tokens.
+
+    A context holds scored tokens only; where fewer stand before a place it is filled with -1, as serving
+    engines do at the beginning of an answer.
 
     Args:
         tokens: (n, length) prompts with answers.
@@ -73,14 +78,14 @@ def places_of(tokens: Ints, scored: NDArray[np.bool_], width: int) -> Places:
         width: Tokens in a context.
 
     Example:
-        >>> found = places_of(np.array([[7, 8, 9]]), np.array([[False, True, True]]), 2)
+        >>> found = places_of(np.array([[6, 7, 8, 9]]), np.array([[False, True, True, True]]), 2)
         >>> found.contexts.tolist(), found.tokens.tolist()
-        ([[7, 8]], [9])
+        ([[-1, -1], [-1, 7], [7, 8]], [7, 8, 9])
     """
     rows, columns = np.nonzero(scored)
-    whole = columns >= width
-    rows, columns = rows[whole], columns[whole]
-    contexts = np.stack([tokens[rows, columns - back] for back in range(width, 0, -1)], axis=1)
+    padding = np.full((len(tokens), width), MISSING, dtype=np.int64)
+    known = np.concatenate([padding, np.where(scored, tokens, MISSING)], axis=1)
+    contexts = np.stack([known[rows, columns + width - back] for back in range(width, 0, -1)], axis=1)
     return Places(contexts, tokens[rows, columns], rows, columns)
 
 
@@ -111,6 +116,7 @@ def not_copied(places: Places, tokens: Ints, prompted: NDArray[np.bool_]) -> NDA
     """
     width = places.contexts.shape[1]
     asked = places_of(tokens, prompted, width)
+    asked = asked.where((asked.contexts != MISSING).all(axis=1))
     mine = np.column_stack([places.rows, places.contexts])
     return ~occurs(mine, np.column_stack([asked.rows, asked.contexts]))
 
