@@ -150,7 +150,7 @@ def test_material_that_changed_after_the_registration_is_refused(folder, tmp_pat
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [
-        ({}, "holds no twins and no answers"),
+        ({}, "holds no twins, marks or answers"),
         ({"answers/a.jsonl": '{"prompt_id":"p","text":"x"}'}, "is missing beside the answers"),
         (
             {"answers/a.jsonl": '{"prompt_id":"p","text":"x"}', "models.json": "[]", "prompts.jsonl": "{"},

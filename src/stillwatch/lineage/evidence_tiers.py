@@ -15,6 +15,7 @@ from stillwatch.lineage.evidence_contrast import (
     identity_faults,
     identity_figures,
 )
+from stillwatch.lineage.evidence_marks import MarkData, mark_faults, mark_figures
 from stillwatch.lineage.evidence_twins import TwinData, twin_faults, twin_figures
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Tier:
 _CONTRAST = Tier(ContrastData, contrast_figures, contrast_faults)
 TIERS: Mapping[str, Tier] = {
     "0": Tier(IdentityData, identity_figures, identity_faults),
+    "1a": Tier(MarkData, mark_figures, mark_faults),
     "1b": Tier(TwinData, twin_figures, twin_faults),
     "2": _CONTRAST,
     "3": _CONTRAST,

@@ -18,7 +18,8 @@ from stillwatch.lineage.session_contrast import (
     plan_identity,
     scorer_named,
 )
-from stillwatch.lineage.session_plan import ContrastPlan, IdentityPlan, Method, Plan, TwinPlan
+from stillwatch.lineage.session_marks import MarkChannel, plan_marks
+from stillwatch.lineage.session_plan import ContrastPlan, IdentityPlan, MarkPlan, Method, Plan, TwinPlan
 from stillwatch.lineage.session_twins import TwinChannel, eligible, plan_twins
 from stillwatch.model.errors import InputError
 
@@ -87,11 +88,12 @@ def build_plan(material: Material, choice: Choice, now: datetime) -> Plan:
     twins, why_not_twins = _twins(material, choice)
     contrast, why_not_contrast = _contrast(material, choice)
     identity = plan_identity(material.answers, contrast) if contrast and material.answers else None
-    left_out = [why_not_twins, why_not_contrast, "tier 1a: no marked answers are registered for this test"]
+    mark, why_not_mark = _mark(material, choice)
+    left_out = [why_not_mark, why_not_twins, why_not_contrast]
     if contrast is not None and identity is None:
         left_out.append("tier 0: our own model was not run twice on the same prompts")
-    weights = _weights(twins, contrast)
-    if twins is None and contrast is None:
+    weights = _weights(mark, twins, contrast)
+    if mark is None and twins is None and contrast is None:
         raise InputError(str(material.folder), "cannot be tested with", "; ".join(filter(None, left_out)))
     plan = Plan(
         registered_at=now,
@@ -108,6 +110,7 @@ def build_plan(material: Material, choice: Choice, now: datetime) -> Plan:
         rule="p" if set(weights) == {"2"} else "e",
         prompts_digest="",
         identity=identity,
+        mark=mark,
         twins=twins,
         contrast=contrast,
         left_out=tuple(filter(None, left_out)),
@@ -151,6 +154,9 @@ def _channels(plan: Plan, material: Material) -> list[Channel]:
     channels: list[Channel] = []
     if plan.identity is not None:
         channels.append(IdentityChannel(plan, *_compared(plan.identity, material)))
+    if plan.mark is not None and material.marks is not None:
+        asked = sorted(material.prompts)[: plan.mark.prompts]
+        channels.append(MarkChannel(plan, material.marks, {name: material.prompts[name] for name in asked}))
     if plan.twins is not None:
         places, _ = eligible(material.epochs, plan.twins.method, material.prompts)
         channels.append(TwinChannel(plan, material.epochs, places[: plan.twins.items], material.prompts))
@@ -211,9 +217,22 @@ def _contrast(material: Material, choice: Choice) -> tuple[ContrastPlan | None, 
     return plan, ""
 
 
-def _weights(twins: TwinPlan | None, contrast: ContrastPlan | None) -> dict[str, float]:
-    """Tier 1b weighs nine times tier 2: its null is our own randomness, and its e-value has no ceiling."""
+def _mark(material: Material, choice: Choice) -> tuple[MarkPlan | None, str]:
+    if material.marks is None:
+        return None, "tier 1a: no marked epoch was given"
+    asked = sorted(material.prompts)[: choice.prompts]
+    if not asked or not len(material.marks.contexts):
+        return None, "tier 1a: there are no prompts to ask, or no marked answers"
+    return plan_marks(material.marks, asked, choice.samples), ""
+
+
+def _weights(
+    mark: MarkPlan | None, twins: TwinPlan | None, contrast: ContrastPlan | None
+) -> dict[str, float]:
+    """Tiers whose null is our own randomness share nine tenths; the ceiling of tier 2 is low."""
+    designed = [tier for tier, part in (("1a", mark), ("1b", twins)) if part is not None]
     matched = contrast is not None and contrast.matched
-    if twins is None:
+    if not designed:
         return {"2": 1.0} if matched else {"3": 1.0}
-    return {"1b": 0.9, "2": 0.1} if matched else {"1b": 1.0}
+    share = (0.9 if matched else 1.0) / len(designed)
+    return dict.fromkeys(designed, share) | ({"2": 0.1} if matched else {})

@@ -2,11 +2,13 @@
 
     prompts.jsonl          {"id": …, "prompt": …}: prompts by request id, source reference or id of an answer
     twins/EPOCH/           sealed epochs of served answers and their twins (tier 1b)
+    marks/                 a marked epoch and its key (tier 1a), see `session_marks`
     models.json            what is known about the models that have answers (tiers 0, 2 and 3)
     answers/               their answers, in any layout of docs/lineage.md
     registrations.jsonl    every test that was registered on this material, written by us
 
-Everything but one of `twins` and `answers` may be missing: the plan then says which tiers are left out.
+Everything but one of `twins`, `marks` and `answers` may be missing: the plan then says which tiers are left
+out.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import msgspec
 from stillwatch.lineage.layouts import read_folder
 from stillwatch.lineage.references import ReferenceSet, read_cards
 from stillwatch.lineage.session_files import append_durably
+from stillwatch.lineage.session_marks import read_marks
 from stillwatch.lineage.twins_store import read_epoch
 from stillwatch.model.errors import InputError
 
@@ -27,11 +30,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stillwatch.lineage.answers import Answers
+    from stillwatch.lineage.session_marks import MarkMaterial
     from stillwatch.lineage.twins_store import Epoch
 
-PROMPTS, TWINS, MODELS, ANSWERS, REGISTRATIONS = (
+PROMPTS, TWINS, MARKS, MODELS, ANSWERS, REGISTRATIONS = (
     "prompts.jsonl",
     "twins",
+    "marks",
     "models.json",
     "answers",
     "registrations.jsonl",
@@ -50,6 +55,7 @@ class Material:
     folder: Path
     prompts: Mapping[str, str] = field(repr=False)
     epochs: Sequence[Epoch] = field(repr=False)
+    marks: MarkMaterial | None
     answers: Answers | None
     cards: ReferenceSet
     registrations: Sequence[Mapping[str, Any]]
@@ -65,15 +71,16 @@ def read_material(folder: Path) -> Material:
         raise InputError(str(folder), "is no directory", "name the directory of your evidence")
     twins = folder / TWINS
     epochs = [read_epoch(place) for place in sorted(twins.iterdir())] if twins.is_dir() else []
-    models, answers = folder / MODELS, folder / ANSWERS
-    if not epochs and not answers.is_dir():
-        raise InputError(str(folder), "holds no twins and no answers", "see docs/evidence.md for its layout")
+    models, answers, marks = folder / MODELS, folder / ANSWERS, folder / MARKS
+    if not epochs and not answers.is_dir() and not marks.is_dir():
+        raise InputError(str(folder), "holds no twins, marks or answers", "see docs/evidence.md")
     if answers.is_dir() and not models.is_file():
         raise InputError(str(models), "is missing beside the answers", "write it as docs/lineage.md says")
     return Material(
         folder=folder,
         prompts=_prompts(folder / PROMPTS),
         epochs=epochs,
+        marks=read_marks(marks) if marks.is_dir() else None,
         answers=read_folder(answers).answers if answers.is_dir() else None,
         cards=read_cards(models) if models.is_file() else ReferenceSet(()),
         registrations=_registrations(folder / REGISTRATIONS),

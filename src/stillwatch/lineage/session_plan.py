@@ -106,7 +106,7 @@ class MarkPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Tier 1a, the mark in what the suspect says.
 
     Attributes:
-        scheme: Name and version of the scheme.
+        scheme: Name and parameters of the scheme.
         commitment: Commitment to the key, published before.
         key_id: Which key it is.
         tokenizer: Digest of the tokenizer under which served texts were marked.
@@ -117,7 +117,7 @@ class MarkPlan(msgspec.Struct, frozen=True, kw_only=True):
         decoys: Random keys of the panel.
     """
 
-    scheme: str
+    scheme: dict[str, Any]
     commitment: str
     key_id: str
     tokenizer: str
