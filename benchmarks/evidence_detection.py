@@ -29,8 +29,9 @@ from stillwatch.mark.detection.evidence import collect
 from stillwatch.mark.detection.keyfile import KeyTable
 from stillwatch.mark.detection.likelihood import likelihood_log_e
 from stillwatch.mark.detection.nulls import log_tail, matched_moments_log_tail, z_scores
-from stillwatch.mark.detection.report import Settings, combined_log_p, detect
+from stillwatch.mark.detection.report import Settings
 from stillwatch.mark.detection.scan import totals
+from stillwatch.mark.detection.search import combined_log_p, detect
 from stillwatch.mark.schemes import DualKeyGumbel, GreenList, GumbelMax
 
 HUMAN = Path(__file__).resolve().parents[1] / "../shared/data/bench/gsm8k_train.jsonl.zst"

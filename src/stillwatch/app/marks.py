@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import msgspec
 
 from stillwatch.mark import commitments
-from stillwatch.mark.detection import documents, evidence, keyfile, report
+from stillwatch.mark.detection import documents, evidence, keyfile, search
 from stillwatch.mark.epochs import EpochPlan
 from stillwatch.mark.keys import SECRET_BYTES, MasterKey
 from stillwatch.mark.schemes import DualKeyGumbel, GreenList, GumbelMax, SynthId
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from stillwatch.mark.commitments import Publication
     from stillwatch.mark.detection.documents import Cut
-    from stillwatch.mark.detection.report import MarkReport
+    from stillwatch.mark.detection.report import MarkReport, Settings
     from stillwatch.mark.keys import Level
     from stillwatch.mark.schemes import Scheme
 
@@ -170,7 +170,7 @@ def detect_marks(
     cut: Cut,
     scheme: Scheme,
     keys: Sequence[Path],
-    settings: report.Settings,
+    settings: Settings,
     *,
     prompts: Cut | None = None,
     reference: Cut | None = None,
@@ -192,7 +192,7 @@ def detect_marks(
         evidence.windows(one.documents, scheme.context_width)[0] if one else None
         for one in (prompts, reference)
     )
-    return report.detect(
+    return search.detect(
         cut.documents,
         scheme,
         table,

@@ -5,6 +5,7 @@ Text is read, cut and dropped; nothing of it is kept in a report or quoted in an
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -61,7 +62,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
         InputError: The file cannot be read as a tokenizer.
     """
     try:
-        import tokenizers  # noqa: PLC0415 - an optional part
+        tokenizers = importlib.import_module("tokenizers")  # an optional part
     except ImportError:
         raise MissingExtra("Reading text with a tokenizer file", "tokenizers") from None
     try:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from stillwatch.mark.detection.keyfile import derive_table
-from stillwatch.mark.detection.report import Settings, _power, detect
+from stillwatch.mark.detection.report import Settings
+from stillwatch.mark.detection.search import _power, detect
 from stillwatch.mark.keys import MasterKey
 from stillwatch.mark.schemes import DualKeyGumbel, GreenList, GumbelMax
 
