@@ -80,9 +80,9 @@ def detect(
         >>> from stillwatch.mark.keys import MasterKey
         >>> from stillwatch.mark.schemes import GumbelMax
         >>> table = derive_table(MasterKey(bytes(range(32))).epoch("2026-11"), [("acme", "")])
-        >>> detect([np.arange(100)], GumbelMax(), table, Settings()).sentence
-        'No key is named at a family-wise error of 0.01 (100 distinct scores out of 100 tokens, 2 keys
-        tried).'
+        >>> report = detect([np.arange(100)], GumbelMax(), table, Settings())
+        >>> report.scored, report.keys_tried, len(report.named)
+        (100, 2, 0)
     """
     evidence = collect(documents, scheme, rule=settings.rule, exclude=exclude, whole=settings.whole)
     both = np.concatenate([table.values, decoy_keys(settings.seed, settings.decoys)])
