@@ -129,6 +129,14 @@ def test_habits_never_learn_from_the_prompt_they_judge():
     assert width == len(world.grid.models)
 
 
+@each
+def test_reading_in_pieces_changes_nothing(scorer, monkeypatch):
+    world = simulated(Population(prompts=7, vendors=2, innocents=2, students=2), np.random.default_rng(1))
+    whole = scorer.scores(world.grid, [0, 1])
+    monkeypatch.setattr("stillwatch.lineage.scorers._TEXTS_AT_ONCE", 20)
+    np.testing.assert_array_equal(scorer.scores(world.grid, [0, 1]), whole)
+
+
 def test_a_single_teacher_says_nothing_through_a_sum_of_standardised_scores():
     world = simulated(Population(prompts=5, vendors=1, innocents=2, students=1), np.random.default_rng(0))
     np.testing.assert_array_equal(LINEAGE.scores(world.grid, [0]), 0.0)

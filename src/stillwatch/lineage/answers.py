@@ -14,6 +14,8 @@ from stillwatch.model.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
 ANSWER_SCHEMA = pa.schema(
     [
         pa.field("prompt_id", pa.string(), nullable=False),
@@ -61,7 +63,7 @@ class Grid:
             raise ValueError(f"not in the grid: {', '.join(missing)}")
         return tuple(where[name] for name in models)
 
-    def restricted(self, prompts: Sequence[int]) -> Grid:
+    def restricted(self, prompts: Sequence[int] | NDArray[np.int64]) -> Grid:
         """The same models on the prompts at the positions `prompts`, in that order."""
         width = len(self.models)
         texts = tuple(self.texts[p * width + m] for p in prompts for m in range(width))

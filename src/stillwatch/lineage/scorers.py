@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from stillwatch.lineage.answers import Grid
 
 
+_TEXTS_AT_ONCE = 20_000
+
+
 @runtime_checkable
 class Scorer(Protocol):
     """Compares answers of models with answers of possible teachers to the same prompts."""
@@ -153,6 +156,9 @@ class RareGrams:
 
     def scores(self, grid: Grid, teachers: Sequence[int]) -> NDArray[np.float64]:
         """Cosines from 0 to 1, shape (prompts, models, teachers)."""
+        return np.concatenate([self._part(part, teachers) for part in _parts(grid)])
+
+    def _part(self, grid: Grid, teachers: Sequence[int]) -> NDArray[np.float64]:
         units = _units(self.kind, grid.texts, self.limit)
         weighted = rarity_weighted(gram_counts(units, self.sizes, prompt_of_text(grid)), len(grid.models))
         cosine = prompt_products(weighted, grid, range(len(grid.models)), teachers)
@@ -170,6 +176,9 @@ class SharedPhrases:
 
     def scores(self, grid: Grid, teachers: Sequence[int]) -> NDArray[np.float64]:
         """Shares from 0 to 1, shape (prompts, models, teachers)."""
+        return np.concatenate([self._part(part, teachers) for part in _parts(grid)])
+
+    def _part(self, grid: Grid, teachers: Sequence[int]) -> NDArray[np.float64]:
         counts = gram_counts(word_units(grid.texts, self.limit), self.sizes, prompt_of_text(grid))
         return containments(counts, grid, teachers)
 
@@ -204,17 +213,17 @@ class Habits:
 
     def scores(self, grid: Grid, teachers: Sequence[int]) -> NDArray[np.float64]:
         """About 1 for a text like the teacher's and 0 for one unlike, shape (prompts, models, teachers)."""
-        models, count = len(grid.models), len(teachers)
-        features = character_habits(grid.texts, self.sizes, self.limit)
-        cube = features.reshape(len(grid.prompts), models, -1)
-        fold = fold_of_prompts(grid.prompts, self.folds)
-        ridge = RidgeFolds(cube[:, list(teachers)], self.penalty)
-        found = np.zeros((len(grid.prompts), models, count))
+        width = len(grid.models)
+        said = [grid.texts[p * width + t] for p in range(len(grid.prompts)) for t in teachers]
+        cube = character_habits(said, self.sizes, self.limit).reshape(len(grid.prompts), len(teachers), -1)
+        ridge, fold = RidgeFolds(cube, self.penalty), fold_of_prompts(grid.prompts, self.folds)
+        found = np.zeros((len(grid.prompts), width, len(teachers)))
         for part in np.unique(fold):
             held = fold == part
-            scores = ridge.without(held, cube[held].reshape(-1, cube.shape[-1]))
+            test = character_habits(grid.restricted(np.flatnonzero(held)).texts, self.sizes, self.limit)
+            scores = ridge.without(held, test)
             if scores is not None:
-                found[held] = scores.reshape(-1, models, count)
+                found[held] = scores.reshape(-1, width, len(teachers))
         return found
 
 
@@ -257,6 +266,15 @@ SCORERS: tuple[Scorer, ...] = (
     LINEAGE,
 )
 """All scorers of this package."""
+
+
+def _parts(grid: Grid) -> list[Grid]:
+    """The grid in pieces of whole prompts: n-grams of different prompts never meet, and memory is bounded."""
+    step = max(1, _TEXTS_AT_ONCE // len(grid.models))
+    return [
+        grid.restricted(range(at, min(at + step, len(grid.prompts))))
+        for at in range(0, len(grid.prompts), step)
+    ]
 
 
 def _units(kind: str, texts: Sequence[str], limit: int) -> Units:
