@@ -45,9 +45,7 @@ def generate(row: dict) -> tuple[list[int], int]:
         contexts = current_contexts(tokens, starts, ends, row.get("width", 4))
         skip = once.repeated(tokens, starts, ends, contexts)
         logits = golden_logits(row, position)
-        chosen = int(
-            gumbel.choose(gumbel.inverse_weights(logits), contexts, golden_key(row, position), skip)[0]
-        )
+        chosen = int(gumbel.choose_by_scores(logits, contexts, golden_key(row, position), skip)[0])
         skipped += int(skip[0])
         seen.append(int(logits.argmax()) if skip[0] else chosen)
     return seen[len(prompt) :], skipped
@@ -87,18 +85,19 @@ def test_the_choice_is_that_of_the_plain_formula(seed, size, spread, forbidden):
     contexts = rng.integers(-1, 50_000, (5, 4))
     keys = rng.integers(0, 2**64, 5, dtype=np.uint64)
     noise = -np.log(-np.log(prf.uniform(prf.vocabulary_words(contexts, keys, size))))
-    total = scores + noise
-    chosen = gumbel.choose(gumbel.inverse_weights(scores), contexts, keys, np.zeros(5, np.bool_))
-    lost = total.max(axis=1) - total[np.arange(5), chosen]
-    assert (lost < 1e-5).all()
+    total = scores.astype(np.float64) + noise
+    chosen = gumbel.choose_by_scores(scores, contexts, keys, np.zeros(5, np.bool_))
+    assert chosen.tolist() == total.argmax(axis=1).tolist()
+    with np.errstate(over="ignore"):
+        inverse = np.exp(scores.max(axis=1, keepdims=True) - scores)
+    other = gumbel.choose(inverse, contexts, keys, np.zeros(5, np.bool_))
+    assert (total.max(axis=1) - total[np.arange(5), other] < 1e-5).all()
 
 
 def test_rows_to_be_skipped_are_left_open():
     scores = np.zeros((3, 8), np.float32)
     skip = np.array([True, False, True])
-    chosen = gumbel.choose(
-        gumbel.inverse_weights(scores), np.zeros((3, 4), np.int64), np.arange(3).astype(np.uint64), skip
-    )
+    chosen = gumbel.choose_by_scores(scores, np.zeros((3, 4), np.int64), np.arange(3).astype(np.uint64), skip)
     assert ((chosen == -1) == skip).all()
 
 
@@ -107,31 +106,29 @@ def test_over_keys_the_choice_follows_the_model():
     probability = np.array([0.5, 0.3, 0.15, 0.05])
     keys = np.random.default_rng(4).integers(0, 2**64, 20_000, dtype=np.uint64)
     scores = np.tile(np.log(probability).astype(np.float32), (len(keys), 1))
-    chosen = gumbel.choose(
-        gumbel.inverse_weights(scores), np.ones((len(keys), 4), np.int64), keys, np.zeros(len(keys), np.bool_)
+    chosen = gumbel.choose_by_scores(
+        scores, np.ones((len(keys), 4), np.int64), keys, np.zeros(len(keys), np.bool_)
     )
     counts = np.bincount(chosen, minlength=4)
     assert stats.chisquare(counts, probability * len(keys)).pvalue > 1e-4
 
 
-@given(st.floats(0.01, 0.9999))
-def test_certain_rows_carry_nothing(top):
-    rest = (1.0 - top) / 3
-    scores = np.log(np.array([[top, rest, rest, rest]], np.float32))
-    largest = max(top, rest)
-    if abs(largest - 0.999) > 1e-5:
-        assert gumbel.uncertain(gumbel.inverse_weights(scores))[0] == (largest < 0.999)
+@given(st.floats(0.01, 0.99999), st.integers(1, 3000), st.floats(-50, 50))
+def test_rows_with_an_all_but_certain_token_carry_nothing(top, others, shift):
+    scores = np.log(np.array([[top] + [(1.0 - top) / others] * others], np.float32)) + np.float32(shift)
+    largest = max(top, (1.0 - top) / others)
+    if abs((1.0 - largest) / 0.001 - 1.0) > 0.05:
+        assert gumbel.uncertain(scores)[0] == (largest < 0.999)
 
 
 def test_extreme_scores_cause_no_trouble():
-    scores = np.array([[0.0, -1e30, 1e4, -np.inf], [3e38, -3e38, 0.0, -np.inf]], np.float32)
-    chosen = gumbel.choose(
-        gumbel.inverse_weights(scores),
-        np.zeros((2, 1), np.int64),
-        np.ones(2, np.uint64),
-        np.zeros(2, np.bool_),
+    inf = np.inf
+    scores = np.array(
+        [[0.0, -1e30, 1e4, -inf], [3e38, -3e38, 0.0, -inf], [-inf, -inf, -inf, 7.0], [-inf] * 4], np.float32
     )
-    assert chosen.tolist() == [2, 0]
+    contexts, keys, skip = np.zeros((4, 1), np.int64), np.ones(4, np.uint64), np.zeros(4, np.bool_)
+    assert gumbel.choose_by_scores(scores, contexts, keys, skip).tolist() == [2, 0, 3, -1]
+    assert gumbel.uncertain(scores).tolist() == [False] * 4
 
 
 @given(st.floats(0.0, 1.0))

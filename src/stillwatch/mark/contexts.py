@@ -1,7 +1,7 @@
 """Which tokens stand before the next one, and whether they stood there before.
 
 A context that repeats would repeat the same keyed noise: answers lose their variety and begin to loop, and
-the scores add no evidence. Serving therefore draws such tokens freely. Scopes, history bound and the treatment
+the scores add no evidence. Serving therefore draws such tokens freely. Scopes, history bound and treatment
 of the first tokens are those of vLLM (`deduplicate_contexts`, `deduplicate_contexts_max_history`).
 """
 
@@ -44,6 +44,11 @@ class Deduplication:
         if self.most is not None and self.most < 1:
             raise ValueError("most must be 1 or more, or None")
 
+    @property
+    def search(self) -> tuple[bool, bool, int]:
+        """For the compiled search: whether it runs, whether through the prompt too, how far (-1: all)."""
+        return self.scope != "none", self.scope == "all", -1 if self.most is None else self.most
+
     def repeated(self, tokens: Tokens, starts: Tokens, ends: Tokens, contexts: Tokens) -> Flags:
         """Say for each row whether its context stood there before.
 
@@ -57,14 +62,13 @@ class Deduplication:
             Flags, shape (n,).
         """
         out = np.zeros(len(tokens), dtype=np.bool_)
-        if self.scope != "none":
-            most = -1 if self.most is None else self.most
-            _find_repeated(tokens, starts, ends, contexts, most, self.scope == "all", out)
+        find_repeated(tokens, starts, ends, contexts, self.search, out)
         return out
 
 
 @njit(cache=True, nogil=True)
-def _fill_contexts(tokens: Tokens, starts: Tokens, ends: Tokens, out: Tokens) -> None:
+def fill_contexts(tokens: Tokens, starts: Tokens, ends: Tokens, out: Tokens) -> None:
+    """Compiled `current_contexts`; fills `out`, shape (n, width)."""
     width = out.shape[1]
     for row in range(out.shape[0]):
         for column in range(width):
@@ -90,9 +94,13 @@ def _stood_before(sequence: Tokens, context: Tokens, most: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _find_repeated(
-    tokens: Tokens, starts: Tokens, ends: Tokens, contexts: Tokens, most: int, prompt_too: bool, out: Flags
+def find_repeated(
+    tokens: Tokens, starts: Tokens, ends: Tokens, contexts: Tokens, search: tuple[bool, bool, int], out: Flags
 ) -> None:
+    """Compiled `Deduplication.repeated`; sets flags in `out`, shape (n,)."""
+    wanted, prompt_too, most = search
+    if not wanted:
+        return
     for row in range(out.shape[0]):
         if prompt_too and ends[row] - starts[row] < contexts.shape[1]:
             out[row] = True
@@ -119,5 +127,5 @@ def current_contexts(tokens: Tokens, starts: Tokens, ends: Tokens, width: int) -
         array([[-1, -1,  1,  2]])
     """
     out = np.empty((len(tokens), width), dtype=np.int64)
-    _fill_contexts(tokens, starts, ends, out)
+    fill_contexts(tokens, starts, ends, out)
     return out
