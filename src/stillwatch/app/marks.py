@@ -10,11 +10,13 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
+import numpy as np
 
 from stillwatch.mark import commitments
 from stillwatch.mark.detection import documents, evidence, keyfile, search
 from stillwatch.mark.epochs import EpochPlan
 from stillwatch.mark.keys import SECRET_BYTES, MasterKey
+from stillwatch.mark.prf import MISSING
 from stillwatch.mark.schemes import DualKeyGumbel, GreenList, GumbelMax, SynthId
 from stillwatch.model.errors import InputError
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from stillwatch.mark.detection.documents import Cut
     from stillwatch.mark.detection.report import MarkReport, Settings
     from stillwatch.mark.keys import Level
+    from stillwatch.mark.prf import Tokens
     from stillwatch.mark.schemes import Scheme
 
 SchemeName = Literal["gumbel", "dual_key_gumbel", "greenlist", "synthid"]
@@ -188,10 +191,7 @@ def detect_marks(
             "--level, --decoys", "out of range", "give a level inside (0, 1) and 20 or more decoys"
         )
     table = keyfile.read_table(keys)
-    known, learned = (
-        evidence.windows(one.documents, scheme.context_width)[0] if one else None
-        for one in (prompts, reference)
-    )
+    known, learned = (_whole_contexts(one, scheme) for one in (prompts, reference))
     return search.detect(
         cut.documents,
         scheme,
@@ -204,6 +204,15 @@ def detect_marks(
         tokenizer=cut.tokenizer,
         threads=threads,
     )
+
+
+def _whole_contexts(cut: Cut | None, scheme: Scheme) -> Tokens | None:
+    """Contexts of a text, without those at the beginning of a document that lack history."""
+    if cut is None:
+        return None
+    contexts = evidence.windows(cut.documents, scheme.context_width)[0]
+    whole: Tokens = contexts[np.all(contexts != MISSING, axis=1)]
+    return whole
 
 
 def _json_rows(content: str) -> list[dict[str, object] | None]:

@@ -54,6 +54,13 @@ def test_too_little_says_nothing():
     assert check_spoofing(rng.random(100), np.zeros(100), rng).p is None
 
 
+def test_long_texts_are_sampled():
+    rng = np.random.default_rng(45)
+    result = check_spoofing(*forged(rng, 30_000), rng, permutations=19)
+    assert result.scores == 20_000
+    assert result.p == 0.05
+
+
 def test_frequencies_are_counts():
     reference = np.array([[1, 2], [1, 2], [3, 4]])
     assert context_frequencies(np.array([[1, 2], [2, 1], [3, 4], [1, 2]]), reference).tolist() == [2, 0, 1, 2]
