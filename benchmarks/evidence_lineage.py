@@ -29,7 +29,7 @@ from stillwatch.lineage.references import ReferenceSet, Role
 from stillwatch.lineage.references_copies import copies, without_copies
 from stillwatch.lineage.references_public import public_models
 from stillwatch.lineage.references_simulated import Population, simulated
-from stillwatch.lineage.scorers import LINEAGE, TFIDF, WORDS, affinities
+from stillwatch.lineage.scorers import LINEAGE, SCORERS, TFIDF, WORDS, Combined, affinities
 from stillwatch.lineage.teachers import closest_set, possible_teachers
 from stillwatch.lineage.verdicts import LineageVerdict, judged
 
@@ -55,10 +55,10 @@ def main() -> int:
     rows = []
     folder = args.answers or AT_HAND
     if folder.is_dir():
-        rows += real(_answers(folder), args.draws)
+        rows += real(_answers(folder), args.draws, every=args.scorers)
     else:
         note = "no answers here: put AlpacaEval, Arena-Hard or MT-Bench answers into a folder, --answers DIR"
-        for name, bar in (("top1/ours", ">= 0.65"), ("matched/auc_100", ">= 0.99")):
+        for name, bar in (("top1/set/5/ours", ">= 0.65"), ("matched/auc_100", ">= 0.99")):
             rows.append(row(f"evidence/lineage/real/{name}", None, "share", bar, note=note))
     rows += simulated_rows(range(1, args.seeds + 1))
     return finish("evidence_lineage", rows, strict=args.strict)
@@ -69,6 +69,7 @@ def _options():
     made.add_argument("--answers", type=Path, help="folder with answers of public models")
     made.add_argument("--seeds", type=int, default=8, help="simulated populations (default 8)")
     made.add_argument("--draws", type=int, default=400, help="draws of prompts (default 400)")
+    made.add_argument("--scorers", action="store_true", help="compare all scorers on the real answers")
     return made.parse_args()
 
 
@@ -103,7 +104,7 @@ def _draws(pool, size, count, seed):
 # --- real answers ------------------------------------------------------------------------------------------
 
 
-def real(answers: Answers, draws: int) -> list:
+def real(answers: Answers, draws: int, *, every: bool) -> list:
     known = public_models()
     names = [name for name in answers.models if name in known.names()]
     grid = answers.grid([name for name in without_copies(answers.only(names).grid()) if name in names])
@@ -120,7 +121,9 @@ def real(answers: Answers, draws: int) -> list:
         )
     ]
     rows += _ranking(ours, base, cards, judged_on, draws)
+    rows += _nested(grid, candidates, cards, judged_on, min(draws, 200))
     rows += _matched(ours, cards, judged_on[1], draws)
+    rows += _each_scorer(grid, candidates, cards, judged_on[1], draws) if every else []
     rows += _left_out(ours.on(judged_on[1]), cards)
     rows += _naive(base.on(judged_on[1]), cards)
     return [*rows, *_copies(grid)]
@@ -150,27 +153,60 @@ def _top1(found, cards, draws, *, exact):
 
 
 def _ranking(ours, base, cards, halves, count):
-    rows, on_chosen = [], {}
-    for size in SIZES:
-        on_chosen[size] = _top1(base, cards, _draws(halves[0], size, count, 1), exact=False)[0]
-    at = min(SIZES, key=lambda size: abs(on_chosen[size] - 0.53))
-    for size in SIZES:
-        draws = _draws(halves[1], size, count, 2)
-        for exact in (False, True):
+    rows = []
+    for exact, kind in ((False, "set"), (True, "exact")):
+        chosen = {n: _top1(base, cards, _draws(halves[0], n, count, 1), exact=exact)[0] for n in SIZES}
+        at = min(SIZES, key=lambda size, chosen=chosen: abs(chosen[size] - 0.53))
+        for size in SIZES:
+            draws = _draws(halves[1], size, count, 2)
             (plain, pairs), (best, _) = (_top1(one, cards, draws, exact=exact) for one in (base, ours))
-            kind = "exact" if exact else "set"
             where = f"{pairs} pairs x {count} draws of {size} answers, labels: {kind}"
-            rows.append(row(f"evidence/lineage/real/top1/{kind}/{size}/tfidf", plain, "share", note=where))
-            rows.append(row(f"evidence/lineage/real/top1/{kind}/{size}/ours", best, "share", note=where))
-            if size == at and not exact:
-                note = f"{size} answers (baseline nearest 53 % on the other half); here it gets {plain:.0%}"
-                rows.append(row("evidence/lineage/real/top1/ours", best, "share", ">= 0.65", note=note))
+            if size == at:
+                where += "; the size at which the baseline is nearest 53 % on the other half"
+            name, bar = f"evidence/lineage/real/top1/{kind}/{size}", ">= 0.65" if size == at else None
+            rows.append(row(f"{name}/tfidf", plain, "share", note=where))
+            rows.append(row(f"{name}/ours", best, "share", bar, note=where))
     rows += _sets(ours, cards, _draws(halves[1], 100, 40, 4))
     whole = [halves[1]]
     for kind, found in (("tfidf", base), ("ours", ours)):
         share, pairs = _top1(found, cards, whole, exact=True)
         note = f"{pairs} pairs, all {halves[1].size} judged prompts, exact labels"
         rows.append(row(f"evidence/lineage/real/top1/exact/all/{kind}", share, "share", note=note))
+    return rows
+
+
+class _Stored:
+    """Scores that were computed once, for trying weights."""
+
+    version = 1
+
+    def __init__(self, scorer, grid, candidates):
+        self.name = scorer.name
+        self._values = scorer.scores(grid, grid.positions(candidates))
+
+    def scores(self, _grid, _teachers):
+        return self._values
+
+
+def _nested(grid, candidates, cards, halves, count):
+    """Weights chosen without the judged student, on one half of the prompts; judged on the other half."""
+    stored = [_Stored(part, grid, candidates) for _, part in LINEAGE.parts]
+    grids = [(1.0, 1.0, 1.0, habits, form) for habits in (0.0, 1.0, 2.0, 4.0) for form in (0.0, 1.0, 2.0)]
+    found = [
+        affinities(Combined("tried", tuple(zip(weights, stored, strict=True))), grid, candidates)
+        for weights in grids
+    ]
+    rows = []
+    for size in (5, 10):
+        first, second = _draws(halves[0], size, count, 1), _draws(halves[1], size, count, 2)
+        hits = []
+        for card in cards.cards:
+            if card.role is Role.STUDENT:
+                alone, others = ReferenceSet((card,)), cards.without([card.name])
+                best = max(found, key=lambda one, of=others: _top1(one, of, first, exact=False)[0])
+                hits.append(_top1(best, alone, second, exact=False)[0])
+        note = f"{size} answers; weights out of {len(grids)} chosen on the other students and prompts"
+        rows.append(row(f"evidence/lineage/real/top1/set/{size}/nested", np.mean(hits), "share", note=note))
     return rows
 
 
@@ -222,6 +258,19 @@ def _matched(found, cards, pool, count):
             f"({', '.join(sorted({b for _, b in pairs}))}), {count} draws"
         )
         rows.append(row(f"evidence/lineage/real/matched/{name}", np.mean(wins), "AUC", bar, note=note))
+    return rows
+
+
+def _each_scorer(grid, candidates, cards, pool, count):
+    rows = []
+    for scorer in SCORERS:
+        found = affinities(scorer, grid, candidates)
+        at, name = f"{count} draws", f"evidence/lineage/real/scorer/{scorer.name}"
+        for size in (10, 100):
+            share, pairs = _top1(found, cards, _draws(pool, size, count, 2), exact=False)
+            rows.append(row(f"{name}/top1_{size}", share, "share", note=f"{pairs} pairs x {at}, labels: set"))
+        plain, _ = _matched(found, cards, pool, count)
+        rows.append(row(f"{name}/auc_100", plain.value, "AUC", note=plain.note))
     return rows
 
 
