@@ -24,6 +24,7 @@ def book_of(totals, **known):
         "reseller": np.zeros(size, bool),
         "banned": np.full(size, np.nan),
         "known": np.zeros(size, bool),
+        "language": np.full(size, -1),
     } | known
     given = {name: np.asarray(column) for name, column in given.items()}
     sums = totals.sum(axis=1)

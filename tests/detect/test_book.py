@@ -34,12 +34,15 @@ def table(schema, rows):
     return pa.table(columns, schema=pa.schema([f.with_nullable(nullable=True) for f in schema]))
 
 
+SLICES = ("discovery", "confirm_a", "confirm_b")
+
+
 def totals_of(sent):
-    names = ("discovery", "confirm_a", "confirm_b")
     columns = {
-        name: pa.array([counts[n] for counts in sent.values()], pa.int64()) for n, name in enumerate(names)
+        name: pa.array([counts[n] for counts in sent.values()], pa.int64()) for n, name in enumerate(SLICES)
     }
-    return pa.table({"account_fp": pa.array(list(sent), pa.int64()), **columns})
+    language = pa.nulls(len(sent), pa.string())
+    return pa.table({"account_fp": pa.array(list(sent), pa.int64()), "language": language, **columns})
 
 
 def records_of(records):
@@ -136,6 +139,40 @@ def test_without_records_and_events_everything_is_unknown():
 
 
 def test_totals_are_counted_by_slice():
-    rows = ibis.memtable(pa.table({"account_fp": [7, 7, 7, -1], "slice": pa.array([0, 2, 2, 1], pa.int8())}))
-    got = sorted(account_totals(rows).to_pyarrow().to_pylist(), key=lambda row: row["account_fp"])
-    assert [tuple(row.values()) for row in got] == [(-1, 0, 1, 0), (7, 1, 0, 2)]
+    rows = pa.table(
+        {
+            "account_fp": [7, 7, 7, -1],
+            "language": pa.array(["en", "zh", "en", None]),
+            "slice": pa.array([0, 2, 2, 1], pa.int8()),
+        }
+    )
+    got = account_totals(ibis.memtable(rows)).to_pyarrow().to_pylist()
+    assert {tuple(row.values()) for row in got} == {
+        (-1, None, 0, 1, 0),
+        (7, "en", 1, 0, 1),
+        (7, "zh", 0, 0, 1),
+    }
+
+
+def test_an_account_has_the_language_that_it_writes_most():
+    rows = [(5, "zh", 3), (5, "en", 4), (6, None, 9), (6, "zh", 1), (7, None, 2), (8, "zh", 2), (8, "en", 2)]
+    totals = pa.table(
+        {
+            "account_fp": pa.array([fp for fp, _, _ in rows], pa.int64()),
+            "language": pa.array([language for _, language, _ in rows], pa.string()),
+            **{name: pa.array([n for _, _, n in rows], pa.int64()) for name in SLICES},
+        }
+    )
+    book = make_book(totals, records_of({}), events_of([]))
+    found = dict(zip(book.fingerprint.tolist(), book.language.tolist(), strict=True))
+    assert found == {5: 0, 6: 1, 7: -1, 8: 0}, "en is 0, zh is 1; the first of equals counts"
+    assert dict(zip(book.fingerprint.tolist(), book.exchanges.tolist(), strict=True)) == {
+        5: 21,
+        6: 30,
+        7: 6,
+        8: 12,
+    }
+    assert {code: volumes.accounts.sum() for code, volumes in book.volumes_by_language.items()} == {
+        0: 2,
+        1: 1,
+    }

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.detect.candidates import _KEY_LEVEL, _marks, carried, of_communities, of_keys, refined
+from stillwatch.detect.candidates import _KEY_LEVEL, _base, _marks, carried, of_communities, of_keys, refined
 from stillwatch.detect.ledger import Keys
 from stillwatch.detect.pairs import Incidence
 from stillwatch.model.views import KeyKind
@@ -68,6 +68,14 @@ def test_communities_are_marked_by_their_own_keys():
     assert [one.keys.tolist() for one in found] == [list(range(at, at + 5)) for at in (100, 105, 110)]
     assert [one.seeds.tolist() for one in found] == [list(range(at, at + 12)) for at in (0, 12, 24)]
     assert [one.uses for one in found] == [3 * 12 * 5] * 3
+
+
+def test_a_group_that_sends_most_of_everything_is_measured_by_the_keys_of_others():
+    """100 own keys of 40 accounts each, and a part of 5 in each of 50 keys of 100 accounts."""
+    held = np.concatenate([np.full(100, 40), np.full(50, 5)])
+    size = np.concatenate([np.full(100, 40), np.full(50, 100)])
+    base = _base(np.zeros(150, np.int64), held, size, int(size.sum()), 1)
+    assert base.tolist() == [250 / 5000]
 
 
 def test_a_community_without_keys_of_its_own_is_no_candidate():

@@ -90,11 +90,23 @@ def test_a_campaign_with_many_templates_and_little_traffic_a_head_holds_together
     crowd = {
         (int(80 + key), account) for account in range(40, 400) for key in rng.choice(4000, 8, replace=False)
     }
-    found = bipartite_communities(incidence_of(campaign | crowd), 0.01, 8, 3)
+    (found,) = bipartite_communities(incidence_of(campaign | crowd), [0.01], 8, 3)
     assert found[0].tolist() == list(range(40))
-    again = bipartite_communities(incidence_of(campaign | crowd), 0.01, 8, 3)
+    (again,) = bipartite_communities(incidence_of(campaign | crowd), [0.01], 8, 3)
     assert [members.tolist() for members in found] == [members.tolist() for members in again]
 
 
 def test_no_keys_give_no_communities():
-    assert bipartite_communities(incidence_of(set()), 0.01, 8, 3) == []
+    assert bipartite_communities(incidence_of(set()), [0.01, 0.001], 8, 3) == [[], []]
+
+
+def test_a_huge_pool_of_templates_is_found_at_the_small_resolution():
+    rng = np.random.default_rng(9)
+    pool = 4000
+    campaign = {(int(key), account) for account in range(60) for key in rng.choice(pool, 200, replace=False)}
+    crowd = {
+        (int(pool + key), account) for account in range(60, 600) for key in rng.choice(6000, 8, replace=False)
+    }
+    large, small = bipartite_communities(incidence_of(campaign | crowd), [0.05, 0.002], 8, 3)
+    assert all(members.size < 60 for members in large)
+    assert small[0].tolist() == list(range(60))

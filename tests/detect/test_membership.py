@@ -112,6 +112,34 @@ def test_one_fixed_prompt_of_everybody_names_everybody(made):
     assert found.strands.account.tolist() == list(range(25))
 
 
+def test_who_always_sends_one_template_of_a_pool_is_not_taken_for_a_user_of_the_pool(made):
+    """An honest product whose template is sprayed: all of its traffic, and a single one of twenty keys."""
+    hits, trials = np.zeros(600, np.int64), np.full(600, 60)
+    hits[:40] = 50
+    bits = spread_bits(np.random.default_rng(4), hits[:40], 20)
+    bits[38:] = 1
+    sent = dealt(np.random.default_rng(5), hits)
+    book = made.book(sent + dealt(np.random.default_rng(6), trials - hits))
+    found = confirm(made.strands(np.arange(40), sent[:40], bits), book, 0.01, 20)
+    assert found.strands.account.tolist() == list(range(38))
+
+
+@pytest.mark.parametrize("speakers", [700, 0])
+def test_a_phrase_of_a_language_names_nobody_for_writing_it(made, speakers):
+    """Forty accounts carry the keys always; honest speakers of their language now and then, some often."""
+    rng = np.random.default_rng(11)
+    hits, trials = np.zeros(20_000, np.int64), np.full(20_000, 40)
+    hits[:40] = 38
+    hits[40 : 40 + speakers] = rng.binomial(40, rng.beta(2, 18, speakers))
+    language = np.zeros(20_000, np.int64)
+    language[: 40 + speakers] = 1
+    strands = made.strands(
+        np.flatnonzero(hits), dealt(rng, hits)[hits > 0], spread_bits(rng, hits[hits > 0], 20)
+    )
+    found = confirm(strands, made.book(dealt(rng, trials), language=language), 0.01, 20)
+    assert found.strands.account.tolist() == list(range(40))
+
+
 @pytest.mark.parametrize("hits", [1, 2])
 def test_nobody_is_named_for_less_than_three_exchanges(made, hits):
     counts, trials = np.zeros(3000, np.int64), np.full(3000, 40)

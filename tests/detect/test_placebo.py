@@ -92,7 +92,8 @@ def test_the_pool_leaves_out_the_groups_where_it_can(made, volumes, wanted, seed
     totals = np.zeros((len(volumes), 3), np.int64)
     totals[:, 0] = volumes
     inside = np.random.default_rng(seed).random(len(volumes)) < 0.3
-    pool = draw_pool(made.book(totals), inside, wanted, np.random.default_rng(seed))
+    group = np.where(inside, np.arange(len(volumes)) // 3, -1)  # groups of three: all may stand in
+    pool = draw_pool(made.book(totals), group, wanted, np.random.default_rng(seed))
     assert (np.diff(pool) > 0).all()
     octave = np.log2(volumes).astype(int)
     for value in np.unique(octave):
@@ -103,3 +104,16 @@ def test_the_pool_leaves_out_the_groups_where_it_can(made, volumes, wanted, seed
         else:
             assert chosen[~inside[mine]].all()
         assert chosen.sum() >= min(mine.sum() if (mine & ~inside).sum() < 50 else 50, 50)
+
+
+@checked
+@given(st.integers(0, 40), st.integers(0, 99))
+def test_a_loud_campaign_is_not_compared_with_itself(made, others, seed):
+    """Whoever fills a volume alone stands in for it with four accounts, not with fifty."""
+    totals = np.zeros((400 + others, 3), np.int64)
+    totals[:300, 0], totals[300:, 0] = 10, 1000
+    group = np.full(400 + others, -1)
+    group[300:400] = 0
+    pool = draw_pool(made.book(totals), group, 100, np.random.default_rng(seed))
+    assert np.isin(np.arange(300, 400), pool).sum() == 4
+    assert np.isin(np.arange(400, 400 + others), pool).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.detect.keyclasses import index_of
 from stillwatch.detect.ledger import sampling_order
 from stillwatch.detect.tables import CONFIRM_A, CONFIRM_B, DISCOVERY
 from stillwatch.model.views import KIND_BITS, KeyKind
@@ -71,6 +73,7 @@ class Book:
         reseller: Whether the account resells or belongs to a reseller, shape (A,).
         banned: First ban, seconds since the epoch, NaN where there was none, shape (A,).
         known: Whether the operator gave a record of the account, shape (A,).
+        language: Code of the language that the account writes most, `MISSING` where unknown, shape (A,).
         exchanges: All exchanges of each account, shape (A,).
         volumes: How many accounts sent how much in all.
         held_out_volumes: How many accounts sent how much in the confirmation slices.
@@ -86,6 +89,7 @@ class Book:
     reseller: npt.NDArray[np.bool_]
     banned: Floats
     known: npt.NDArray[np.bool_]
+    language: Ints
     exchanges: Ints
     volumes: Volumes
     held_out_volumes: Volumes
@@ -95,10 +99,22 @@ class Book:
         """Number of accounts."""
         return int(self.fingerprint.size)
 
+    @cached_property
+    def volumes_by_language(self) -> dict[int, Volumes]:
+        """How many accounts of each language sent how much."""
+        return {
+            code: Volumes.of(self.exchanges[self.language == code])
+            for code in np.unique(self.language[self.language >= 0]).tolist()
+        }
+
 
 def account_totals(exchanges: ir.Table) -> ir.Table:
-    """Count the exchanges of each account by slice; `exchanges` has the columns account_fp and slice."""
-    return exchanges.group_by("account_fp").aggregate(
+    """Count the exchanges of each account by language and slice.
+
+    Args:
+        exchanges: Table with the columns account_fp, language and slice.
+    """
+    return exchanges.group_by(["account_fp", "language"]).aggregate(
         discovery=(exchanges.slice == DISCOVERY).sum(),
         confirm_a=(exchanges.slice == CONFIRM_A).sum(),
         confirm_b=(exchanges.slice == CONFIRM_B).sum(),
@@ -113,10 +129,7 @@ def make_book(totals: pa.Table, accounts: pa.Table, enforcement: pa.Table) -> Bo
         accounts: Rows of `ACCOUNT_SCHEMA`.
         enforcement: Rows of `ENFORCEMENT_SCHEMA`.
     """
-    fingerprint = totals["account_fp"].to_numpy()
-    order = np.lexsort((fingerprint, sampling_order(fingerprint)))
-    fingerprint = fingerprint[order]
-    counts = np.column_stack([totals[name].to_numpy()[order] for name in totals.column_names[1:]])
+    fingerprint, counts, language = _by_account(totals)
     row = _rows_of(fingerprint, accounts["account_fp"].to_numpy())
     kinds = accounts["payment_kind"]
     return Book(
@@ -130,10 +143,28 @@ def make_book(totals: pa.Table, accounts: pa.Table, enforcement: pa.Table) -> Bo
         reseller=_pick(_flag(pc.is_valid(accounts["reseller_of"])), row) == 1,
         banned=_bans(fingerprint, enforcement),
         known=row >= 0,
+        language=language,
         exchanges=counts.sum(axis=1).astype(np.int64),
         volumes=Volumes.of(counts.sum(axis=1)),
         held_out_volumes=Volumes.of(counts[:, CONFIRM_A:].sum(axis=1)),
     )
+
+
+def _by_account(totals: pa.Table) -> tuple[Ints, Ints, Ints]:
+    """Sum over languages: accounts in sampling order, their exchanges by slice, their main language."""
+    fingerprint = np.unique(totals["account_fp"].to_numpy())
+    fingerprint = fingerprint[np.lexsort((fingerprint, sampling_order(fingerprint)))]
+    owner = index_of(totals["account_fp"].to_numpy(), fingerprint)
+    rows = np.column_stack([totals[name].to_numpy() for name in ("discovery", "confirm_a", "confirm_b")])
+    counts = np.zeros((fingerprint.size, rows.shape[1]), np.int64)
+    np.add.at(counts, owner, rows.astype(np.int64))
+    languages = pc.unique(totals["language"]).drop_null().sort()
+    code = pc.fill_null(pc.index_in(totals["language"], languages), MISSING).to_numpy().astype(np.int64)
+    language = np.full(fingerprint.size, MISSING)
+    order = np.lexsort((-code, rows.sum(axis=1)))  # the most frequent is written last
+    order = order[code[order] >= 0]
+    language[owner[order]] = code[order]
+    return fingerprint, counts, language
 
 
 def _rows_of(wanted: Ints, given: Ints) -> Ints:

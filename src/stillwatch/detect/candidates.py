@@ -31,6 +31,7 @@ _KEY_LEVEL = 1e-3
 _LEAST_TOGETHER = 0.2
 """Least share of a key's users that use another key of the set; low, since the bottom-B sample hides some."""
 _MOST_KEYS_OF_ACCOUNT = 200
+_OWN_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,10 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints]) -> list
     inside = owner >= 0
     pair, held = np.unique(owner[inside] * keys.key.size + incidence.key[inside], return_counts=True)
     group, key = pair // keys.key.size, pair % keys.key.size
-    base = np.bincount(owner[inside], minlength=len(groups)) / max(owner.size, 1)
+    size = np.diff(incidence.bounds)[key]
+    base = _base(group, held, size, incidence.key.size, len(groups))
     share = np.minimum(0.6, np.maximum(0.3, 5 * base[group]))
-    marks = _marks(held, np.diff(incidence.bounds)[key], base[group], share) & carried(keys)[key]
+    marks = _marks(held, size, base[group], share) & carried(keys)[key]
     group, key = group[marks], key[marks]  # sorted by group, as the pairs are
     bounds = np.searchsorted(group, np.arange(len(groups) + 1))
     chosen = [key[low:high] for low, high in itertools.pairwise(bounds.tolist())]
@@ -82,6 +84,25 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints]) -> list
         for mine, members in zip(chosen, groups, strict=True)
         if mine.size
     ]
+
+
+def _base(group: Ints, held: Ints, size: Ints, incidences: int, groups: int) -> Floats:
+    """Share of each group in the incidences of the keys that it does not mostly hold itself, shape (groups,).
+
+    A campaign sends so much more of shared text than anybody else that it makes up most of all incidences;
+    measured by these it would have no more of its own keys than is its due.
+
+    Args:
+        group: Group of each pair of a group and a key that it uses.
+        held: Sampled accounts of the key that belong to the group.
+        size: All sampled accounts of the key.
+        incidences: Number of all incidences.
+        groups: Number of groups.
+    """
+    others = held < _OWN_SHARE * size
+    inside = np.bincount(group[others], held[others], groups)
+    own = np.bincount(group[~others], size[~others], groups)
+    return inside / np.maximum(incidences - own, 1.0)
 
 
 def _marks(held: Ints, size: Ints, base: Floats, share: Floats | float) -> npt.NDArray[np.bool_]:
@@ -114,7 +135,7 @@ def refined(keys: Keys, incidence: Incidence, members: Ints, share: float) -> Ca
     used = incidence.key[inside]
     key, held = np.unique(used, return_counts=True)
     size = incidence.bounds[key + 1] - incidence.bounds[key]
-    base = np.full(key.size, inside.size / max(incidence.key.size, 1))
+    base = _base(np.zeros_like(key), held, size, incidence.key.size, 1)[np.zeros_like(key)]
     text = (keys.key[key] & KIND_MASK) <= int(KeyKind.TOOLS)
     chosen = key[_marks(held, size, base, share) & text]
     chosen = _held_together(chosen, used, incidence.account[inside])

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stillwatch.detect.pairs import Incidence, Pairs
 
 Ints = npt.NDArray[np.int64]
@@ -35,12 +37,11 @@ def communities(pairs: Pairs, resolution: float, least: int, seed: int) -> list[
         return []
     nodes, ends = np.unique(np.concatenate([pairs.a, pairs.b]), return_inverse=True)
     half = pairs.a.size
-    membership = _partition(nodes.size, np.column_stack([ends[:half], ends[half:]]), resolution, seed)
-    return _members(nodes, membership, least)
+    graph = igraph.Graph(n=nodes.size, edges=np.column_stack([ends[:half], ends[half:]]))
+    return _members(nodes, _partition(graph, resolution, seed), least)
 
 
-def _partition(nodes: int, edges: Ints, resolution: float, seed: int) -> Ints:
-    graph = igraph.Graph(n=nodes, edges=edges)
+def _partition(graph: igraph.Graph, resolution: float, seed: int) -> Ints:
     igraph.set_random_number_generator(random.Random(seed))
     parts = graph.community_leiden(objective_function="CPM", resolution=resolution, n_iterations=_ITERATIONS)
     return np.asarray(parts.membership)
@@ -94,27 +95,34 @@ def _peeled(key: Ints, account: Ints, key_degree: Ints, account_degree: Ints, le
 
 def bipartite_communities(
     incidence: Incidence,
-    resolution: float,
+    resolutions: Sequence[float],
     least: int,
     seed: int,
     least_edges: int = 3,
     most_edges: int = 400_000,
-) -> list[Ints]:
+) -> list[list[Ints]]:
     """Return communities of accounts in the graph of accounts and keys, largest first, members ascending.
 
     Args:
         incidence: Which account used which key.
-        resolution: CPM resolution of the bipartite graph, far below that of the account graph.
+        resolutions: CPM resolutions of the bipartite graph, far below that of the account graph. A community
+            of a accounts and k keys pays for (a + k)^2 / 2 pairs but can have only a k edges, so that a large
+            pool of keys is found at a small resolution only, and a small one is merged with others there.
         least: Smallest number of accounts kept.
         seed: Seed of Leiden's random order.
         least_edges: Smallest number of edges of a node of the core.
         most_edges: Bound on the edges that are partitioned.
+
+    Returns:
+        One list of communities for each resolution.
     """
     key, account = core(incidence, least_edges, most_edges)
     if key.size == 0:
-        return []
+        return [[] for _ in resolutions]
     accounts, left = np.unique(account, return_inverse=True)
     keys, right = np.unique(key, return_inverse=True)
-    edges = np.column_stack([left, accounts.size + right])
-    membership = _partition(accounts.size + keys.size, edges, resolution, seed)[: accounts.size]
-    return _members(accounts, membership, least)
+    graph = igraph.Graph(n=accounts.size + keys.size, edges=np.column_stack([left, accounts.size + right]))
+    return [
+        _members(accounts, _partition(graph, resolution, seed)[: accounts.size], least)
+        for resolution in resolutions
+    ]

@@ -19,7 +19,8 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         most_pairs: Bound on enumerated pairs; B is lowered until it holds.
         pair_level: Level of the Poisson test of one pair of accounts.
         resolution: CPM resolution, the density that a community must have inside.
-        bipartite_resolution: CPM resolution in the graph of accounts and keys.
+        bipartite_resolutions: CPM resolutions in the graph of accounts and keys; the larger the pool of
+            templates, the smaller the one that finds its users.
         screen_incidences: Key incidences looked at when rare keys are searched; beyond it exchanges are
             sampled.
         class_exchanges: Exchanges from which keys of one template are recognised as one.
@@ -41,7 +42,7 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     most_pairs: int = 60_000_000
     pair_level: float = 1e-6
     resolution: float = 0.05
-    bipartite_resolution: float = 0.01
+    bipartite_resolutions: tuple[float, ...] = (0.01, 0.001)
     screen_incidences: int = 40_000_000
     class_exchanges: int = 1_000_000
     refinements: tuple[float, ...] = (0.7,)

@@ -159,9 +159,9 @@ def read_pool(
         span: What the exchanges cover.
         config: Settings.
     """
-    inside = np.zeros(book.size, bool)
-    for group in groups:
-        inside[group.membership.strands.account] = True
+    inside = np.full(book.size, -1)
+    for number, group in enumerate(groups):
+        inside[group.membership.strands.account] = number
     chosen = draw_pool(book, inside, config.placebo_accounts, np.random.default_rng([config.seed, 1]))
     table = ibis.memtable(pa.table({"account_fp": book.fingerprint[chosen]}))
     sent = exchanges.semi_join(table, "account_fp").select(*behaviour.COLUMNS)

@@ -18,9 +18,9 @@ from stillwatch.stats.fdr import e_bh
 from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial, fit_beta_binomial
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from stillwatch.detect.book import Book
+    from stillwatch.detect.book import Book, Volumes
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -31,7 +31,9 @@ _VARIETY_DISPERSION = 300.0
 Fits where outsiders do use keys of a pool lie between 100 and 750 (`docs/method.md`)."""
 _LEAST_STRAND = 3
 _CORE_SHARE = 0.8
+_LEAST_VARIETY = 0.25
 _OFTEN = 0.05
+_LEAST_OUTSIDE = 100
 _LEAST_FITTED = 3
 _SHARES = np.array([1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1])
 
@@ -78,12 +80,10 @@ def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership
         keys: Number of keys of the candidate.
     """
     trials = book.exchanges[strands.account]
-    carriage = Carriage.of(strands.hits.sum(axis=1), trials, book.volumes)
-    null = fit_background(carriage, TYPICAL_DISPERSION)
-    views = [carriage.log_e(null)[carriage.place], _fitted_log_e(strands, trials, null)]
-    if keys > 1:
-        views.append(_variety_log_e(strands, trials, book))
-    log_e = log_mean_e(np.stack(views), axis=0)
+    everybody = np.ones(trials.size, bool)
+    null, log_e = _against(strands, trials, everybody, book.volumes, keys)
+    for mine, volumes in _languages(strands, trials, book):
+        log_e[mine] = np.minimum(log_e[mine], _against(strands, trials, mine, volumes, keys)[1])
     chosen = _nameable(strands, e_bh(log_e, level, total=book.size))
     group, held_out = _group_log_e(strands, null, book)
     return Membership(
@@ -115,57 +115,108 @@ def _group_log_e(strands: Strands, null: BetaBinomial, book: Book) -> tuple[floa
     return float(log_mean_e((carriage.units * mixed).sum(axis=1), axis=0)), int(trials.sum())
 
 
-def _fitted_log_e(strands: Strands, trials: Ints, null: BetaBinomial) -> Floats:
-    """Log e-value of each account's exchanges against what the *other* accounts of the group do.
-
-    A mixture over all rates spends most of its bet on rates that this group does not have. The alternative
-    here is fitted to the accounts of one half that carry the keys often, and judges those of the other half,
-    so it never depends on the account that it judges (cross-fitting, as in universal inference: Wasserman,
-    Ramdas and Balakrishnan 2020, doi 10.1073/pnas.1922664117). It is the mean with the mixture that counts.
-    """
-    hits = strands.hits.sum(axis=1).astype(np.float64)
-    sent = trials.astype(np.float64)
-    often = (hits > 1) & (hits > _OFTEN * sent)
-    log_e = np.full(hits.size, -np.inf)
-    for half in (0, 1):
-        mine = strands.account % 2 == half
-        others = often & ~mine
-        if others.sum() >= _LEAST_FITTED:
-            fitted = fit_beta_binomial(hits[others], sent[others])
-            if fitted.mean > null.mean:
-                log_e[mine] = log_pmfs(hits[mine], sent[mine], *fitted) - log_pmfs(
-                    hits[mine], sent[mine], *null
-                )
-    return log_e
-
-
-def _variety_log_e(strands: Strands, trials: Ints, book: Book) -> Floats:
-    """Log e-value of the number of different keys of the group that each account used.
-
-    A person who likes one template repeats it, so repetition is expected under the null and the e-value of
-    the exchanges grows slowly. Using many *different* keys of one group is not; this has a null of its own.
-    The mean of such e-values is one, whatever their dependence. Of a single key there is no variety.
-    """
-    carriage = Carriage.of(np.minimum(strands.variety, trials), trials, book.volumes)
-    return carriage.log_e(fit_background(carriage, _VARIETY_DISPERSION))[carriage.place]
-
-
 def _nameable(strands: Strands, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Leave out accounts that no reviewer would accept, whatever their e-value.
 
-    Nobody is named for less than three exchanges. Nobody is named for a single key either, unless even the
-    members with the least traffic use it (one fixed prompt): in a pool of many keys, one may be an honest
-    customer's template.
+    Nobody is named for less than three exchanges, nor for far fewer different keys than members of like
+    volume use: an honest product has one template and sends it always, and may be drawn in because a pool
+    holds that one too, or because somebody sprays it to frame the customer. Nobody is named for a single key
+    either, unless even the members with the least traffic use it (one fixed prompt): in a pool of many keys,
+    one may be an honest customer's template.
     """
     hits = strands.hits.sum(axis=1)
     chosen = chosen & (hits >= _LEAST_STRAND)
     if not chosen.any():
         return chosen
+    chosen &= _as_various(strands, hits, chosen)
     quiet = chosen & (hits <= np.quantile(hits[chosen], 0.25))
     classes = np.int64(1) << np.arange(CLASS_BITS)
     core = int(classes[((strands.bits[quiet][:, None] & classes) != 0).mean(axis=0) >= _CORE_SHARE].sum())
     named: npt.NDArray[np.bool_] = chosen & ((strands.variety >= 2) | ((strands.bits & core) != 0))
     return named
+
+
+def _as_various(strands: Strands, hits: Ints, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Tell who uses at least a quarter of the different keys that is usual among members of like volume."""
+    octave = np.log2(np.maximum(hits, 1)).astype(np.int64)
+    usual = np.zeros(int(octave.max()) + 1)
+    for value in range(usual.size):
+        mine = chosen & (np.abs(octave - value) <= 1)
+        usual[value] = np.median(strands.variety[mine]) if mine.sum() >= _LEAST_FITTED else 0.0
+    usual = np.maximum.accumulate(usual)[octave]  # more exchanges use no fewer keys
+    various: npt.NDArray[np.bool_] = strands.variety >= _LEAST_VARIETY * usual
+    return various
+
+
+def _against(
+    strands: Strands, trials: Ints, mine: npt.NDArray[np.bool_], volumes: Volumes, keys: int
+) -> tuple[BetaBinomial, Floats]:
+    """Fit the background of a population and judge its carriers against it.
+
+    The log e-value of an account is the mean of up to three, an e-value whatever their dependence: of its
+    exchanges against a mixture of rates, of its exchanges against what the other carriers do, and of the
+    number of different keys, of which there is none where the group has a single key.
+
+    Args:
+        strands: All carriers.
+        trials: Their exchanges, shape (n,).
+        mine: Which of them belong to the population, shape (n,).
+        volumes: Volumes of the accounts of the population, carriers included.
+        keys: Number of keys of the group.
+
+    Returns:
+        The background, and the log e-values of the carriers of the population.
+    """
+    hits = strands.hits.sum(axis=1)
+    carriage = Carriage.of(hits[mine], trials[mine], volumes)
+    null = fit_background(carriage, TYPICAL_DISPERSION)
+    found = [carriage.log_e(null)[carriage.place], _fitted_log_e(strands.account, hits, trials, null)[mine]]
+    if keys > 1:
+        variety = Carriage.of(np.minimum(strands.variety, trials)[mine], trials[mine], volumes)
+        found.append(variety.log_e(fit_background(variety, _VARIETY_DISPERSION))[variety.place])
+    return null, log_mean_e(np.stack(found), axis=0)
+
+
+def _languages(strands: Strands, trials: Ints, book: Book) -> Iterator[tuple[npt.NDArray[np.bool_], Volumes]]:
+    """Name the languages whose speakers have a background of their own.
+
+    A phrase of Chinese marks those who write Chinese: against the whole log, in which few do, each of them
+    stands out. Their background is therefore fitted among themselves as well, and the less favourable counts.
+    Where hardly anybody of a language is outside the group, there is no such background.
+
+    Yields:
+        The carriers of the language, and the volumes of all its accounts.
+    """
+    hits = strands.hits.sum(axis=1)
+    often = (hits > 1) & (hits > _OFTEN * trials)
+    language = book.language[strands.account]
+    for code, volumes in book.volumes_by_language.items():
+        mine = language == code
+        outside = int(volumes.accounts.sum()) - int((mine & often).sum())
+        if (mine & often).any() and outside >= _LEAST_OUTSIDE:
+            yield mine, volumes
+
+
+def _fitted_log_e(account: Ints, hits: Ints, trials: Ints, null: BetaBinomial) -> Floats:
+    """Log e-value of each account's exchanges against what the *other* accounts of the group do.
+
+    A mixture over all rates spends most of its bet on rates that this group does not have. The alternative
+    here is fitted to the accounts of one half that carry the keys often, and judges those of the other half,
+    so it never depends on the account that it judges (cross-fitting, as in universal inference: Wasserman,
+    Ramdas and Balakrishnan 2020, doi 10.1073/pnas.1922664117).
+    """
+    often = (hits > 1) & (hits > _OFTEN * trials)
+    log_e = np.full(hits.size, -np.inf)
+    carried, sent = hits.astype(np.float64), trials.astype(np.float64)
+    for half in (0, 1):
+        mine = account % 2 == half
+        others = often & ~mine
+        if others.sum() >= _LEAST_FITTED:
+            fitted = fit_beta_binomial(hits[others], trials[others])
+            if fitted.mean > null.mean:
+                given = carried[mine], sent[mine]
+                log_e[mine] = log_pmfs(*given, *fitted) - log_pmfs(*given, *null)
+    return log_e
 
 
 def overlaps(groups: Sequence[Ints]) -> sparse.csr_array:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from stillwatch.detect.config import DetectConfig
     from stillwatch.detect.evidence import Evidence
 
-_READ = ("keys", "system_fp", "input_tokens", "output_tokens", "source_ref")
+_READ = ("keys", "system_fp", "input_tokens", "output_tokens", "source_ref", "language")
 _LEAST_ACCOUNTS = 50
 _ACCUSED = (Verdict.CAMPAIGN, Verdict.UNDECIDED)
 _NO_LINKS = Pairs(*(np.empty(0, np.int64) for _ in range(3)))

@@ -27,14 +27,18 @@ SIZES = (4, 6, 8, 12, 16, 24, 32, 48, 64, 80)
 """Sizes of half groups; a half is cut down to the next of these, so that placebos can be shared."""
 _LEAST_WINDOW = 101
 _THIN = 50
+_STAND_INS = 4
 
 
-def draw_pool(book: Book, inside: npt.NDArray[np.bool_], wanted: int, rng: np.random.Generator) -> Ints:
+def draw_pool(book: Book, group: Ints, wanted: int, rng: np.random.Generator) -> Ints:
     """Choose the accounts of the placebo pool, all volumes alike.
+
+    Where a volume has too few accounts outside all candidate groups, a few of each group stand in: never many
+    of one, since a campaign that is louder than everybody else would then be compared with itself.
 
     Args:
         book: All accounts.
-        inside: Accounts that belong to a candidate group; used only where a volume has too few others.
+        group: Candidate group of each account, -1 for none, shape (A,).
         wanted: Size of the pool.
         rng: Source of randomness.
 
@@ -47,10 +51,19 @@ def draw_pool(book: Book, inside: npt.NDArray[np.bool_], wanted: int, rng: np.ra
     chosen = []
     for value in strata:
         members = rng.permutation(np.flatnonzero(stratum == value))
-        outside = members[~inside[members]]
-        short = members[inside[members]] if outside.size < _THIN else members[:0]
-        chosen.append(np.concatenate([outside, short])[:each])
+        outside = members[group[members] < 0]
+        chosen.append(outside[:each])
+        if outside.size < _THIN:
+            chosen.append(_few_of_each(members[group[members] >= 0], group)[: _THIN - outside.size])
     return np.sort(np.concatenate(chosen))
+
+
+def _few_of_each(members: Ints, group: Ints) -> Ints:
+    """Keep the first `_STAND_INS` members of each group, in the given order."""
+    order = np.argsort(group[members], kind="stable")
+    owner = group[members][order]
+    rank = np.arange(owner.size) - np.searchsorted(owner, owner)
+    return members[np.sort(order[rank < _STAND_INS])]
 
 
 def half_size(accounts: int) -> int:
