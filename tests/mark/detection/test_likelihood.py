@@ -13,6 +13,8 @@ from stillwatch.mark.detection.likelihood import (
     likelihood_log_e,
     running_likelihood_log_e,
 )
+from stillwatch.mark.detection.nulls import log_tail
+from stillwatch.mark.schemes import Null
 
 
 def test_each_profile_is_a_density():
@@ -57,3 +59,27 @@ def test_many_keys_at_once():
     scores = np.random.default_rng(84).exponential(size=(3, 40))
     together = likelihood_log_e(scores)
     assert together == pytest.approx([float(likelihood_log_e(one)) for one in scores])
+
+
+def dual(rng, shape, alpha, probability):
+    """Scores under keys A and B of tokens that follow A, or with probability alpha B."""
+    chosen, other = rng.random(shape) ** probability, rng.random(shape)
+    by_b = rng.random(shape) < alpha
+    return (-np.log1p(-np.where(by_b, one, two)) for one, two in ((other, chosen), (chosen, other)))
+
+
+def test_dual_keys_are_fair_and_stronger_than_the_total():
+    rng = np.random.default_rng(85)
+    first, second = dual(rng, (200_000, 1), 0.1, 1.0)
+    value = np.exp(likelihood_log_e(first, second, 0.1))
+    assert value.mean() == pytest.approx(1.0, abs=4 * value.std() / math.sqrt(value.size))
+    first, second = dual(rng, (300, 150), 0.1, 0.4)
+    null = Null("hypoexponential", weights=(0.9, 0.1))
+    by_total = log_tail(null, (0.9 * first + 0.1 * second).sum(axis=1), 150)
+    by_ratio = -likelihood_log_e(first, second, 0.1)
+    assert by_ratio.mean() < by_total.mean() - 5.0
+
+
+def test_without_key_b_dual_keys_are_single_ones():
+    first, second = np.random.default_rng(86).exponential(size=(2, 30))
+    assert likelihood_log_e(first, second, 0.0) == pytest.approx(float(likelihood_log_e(first)))

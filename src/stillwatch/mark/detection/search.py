@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stillwatch.mark import prf
 from stillwatch.mark.detection.betting import total_log_e
 from stillwatch.mark.detection.decoys import decoy_keys
 from stillwatch.mark.detection.decoys import panel as judge_decoys
@@ -23,6 +24,7 @@ from stillwatch.mark.detection.spoofing import (
     context_frequencies,
     probability_strata,
 )
+from stillwatch.mark.schemes import DualKeyGumbel, GumbelMax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from stillwatch.mark.detection.decoys import DecoyPanel
     from stillwatch.mark.detection.evidence import Documents
     from stillwatch.mark.detection.keyfile import KeyTable
-    from stillwatch.mark.prf import Tokens
+    from stillwatch.mark.prf import Keys, Tokens
     from stillwatch.mark.schemes import Scheme
 
     Floats = NDArray[np.float64]
@@ -125,6 +127,16 @@ def combined_log_p(log_p: Floats, log_e: Floats, chosen: NDArray[np.int64]) -> F
     return np.asarray(both)
 
 
+def _likelihood(scheme: GumbelMax | DualKeyGumbel, evidence: Evidence, keys: Keys) -> Floats:
+    """Log of the likelihood ratio under each key; dual keys are scored apart."""
+    pairs = evidence.contexts, evidence.tokens
+    if isinstance(scheme, GumbelMax):
+        return likelihood_log_e(scheme.scores(*pairs, keys))
+    single = GumbelMax(scheme.context_width)
+    first, second = (single.scores(*pairs, one) for one in prf.dual_keys(keys))
+    return likelihood_log_e(first, second, scheme.alpha)
+
+
 class _Results:
     """All numbers of all keys, of which a few rows are shown."""
 
@@ -145,11 +157,10 @@ class _Results:
         Leaving out 1/e can only make a p-value larger, so which keys are looked at closely needs no
         correction.
         """
-        if scheme.null.kind != "exponential" or not 0 < len(evidence) <= _MOST_LIKELIHOOD:
+        if not isinstance(scheme, (GumbelMax, DualKeyGumbel)) or not 0 < len(evidence) <= _MOST_LIKELIHOOD:
             return self.log_p
         near = np.argsort(self.log_p, kind="stable")[:_CANDIDATES]
-        scores = scheme.scores(evidence.contexts, evidence.tokens, self.table.values[near])
-        self.log_e[near] = likelihood_log_e(scores)
+        self.log_e[near] = _likelihood(scheme, evidence, self.table.values[near])
         return np.minimum(combined_log_p(self.log_p, self.log_e, near), 0.0)
 
     def below(self, level: float) -> list[int]:
