@@ -1,10 +1,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from stillwatch.worlds import TINY, World, WorldFiles, build_world, write_world
+from stillwatch.app.world_columns import banks
+from stillwatch.worlds import TINY, Scenario, World, WorldFiles, build_world, write_world
+from stillwatch.worlds.columns import Chunk, play_columns
+from stillwatch.worlds.scenario import FixedPrompt, Hydra
+
+if TYPE_CHECKING:
+    from stillwatch.worlds.key_pen import Banks
+
+LATER = Scenario("later", campaigns=(FixedPrompt(), Hydra()), scale=0.05)
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +37,21 @@ def public_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the public data files are not beside this repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def written() -> Banks:
+    """Examples of all kinds of writing, under the real kernel."""
+    return banks()
+
+
+@pytest.fixture(scope="session")
+def later_world() -> World:
+    return build_world(LATER, seed=5)
+
+
+@pytest.fixture(scope="session")
+def later_columns(written: Banks) -> Chunk:
+    chunks = list(play_columns(LATER, 5, 1.0, written, chunk_rows=10**9))
+    assert len(chunks) == 1
+    return chunks[0]

@@ -18,6 +18,7 @@ from stillwatch.worlds.sources import (
     T0,
     servegen_clients,
     servegen_lengths,
+    traffic_tables,
 )
 
 
@@ -108,7 +109,7 @@ def test_a_file_that_is_not_compressed_is_told(tmp_path):
 def test_the_shipped_table_is_what_the_fit_prints(public_data):
     tables = fit(
         servegen_clients(public_data / SERVEGEN_TRACES), servegen_lengths(public_data / SERVEGEN_LENGTHS)
-    )
+    ) | traffic_tables(public_data)
     shipped = Path(__file__).parents[2] / "src" / "stillwatch" / "worlds" / "lexicon" / "traffic.toml"
     assert as_toml(tables) == shipped.read_text(encoding="utf-8")
 

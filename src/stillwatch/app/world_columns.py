@@ -9,6 +9,7 @@ from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.app.outputs import write_atomically
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    import pyarrow as pa
-
     from stillwatch.store import SourceSink
     from stillwatch.worlds import Scenario, Sources
+
+    Sides = tuple[pa.Table, pa.Table]
+    """Accounts and enforcement of a chunk."""
 
 TRUTH = "truth.parquet"
 SOURCE_ROWS = 5_000_000
@@ -107,6 +109,7 @@ def make_columns(
 
 
 def _write(store: Path, truth_path: Path, name: str, chunks: Iterator[Chunk], shown: Progress) -> None:
+    sides: list[Sides] = []
     shown.start("world")
     with (
         StoreWriter(store) as writer,
@@ -115,21 +118,23 @@ def _write(store: Path, truth_path: Path, name: str, chunks: Iterator[Chunk], sh
         for number, first in enumerate(iter(lambda: next(chunks, None), None)):
             label = f"{name} part {number}"
             with writer.source(hashlib.sha256(label.encode()).hexdigest(), label, "columns") as source:
-                _fill(writer, source, truth, chain([first], chunks), shown)
+                _fill(source, truth, chain([first], chunks), sides, shown)
                 source.commit()
+        writer.put_accounts(pa.concat_tables([accounts for accounts, _ in sides]))
+        writer.put_enforcement(pa.concat_tables([actions for _, actions in sides]))
     shown.finish()
 
 
 def _fill(
-    writer: StoreWriter, source: SourceSink, truth: pq.ParquetWriter, chunks: Iterable[Chunk], shown: Progress
+    source: SourceSink, truth: pq.ParquetWriter, chunks: Iterable[Chunk], sides: list[Sides], shown: Progress
 ) -> None:
+    """Write chunks into one source until it is full; of each only the side tables are kept, in `sides`."""
     rows = 0
     for chunk in chunks:
         for batch in chunk.exchanges.combine_chunks().to_batches():
             source.write(batch)
         truth.write_table(chunk.truth)
-        writer.put_accounts(chunk.accounts)
-        writer.put_enforcement(chunk.enforcement)
+        sides.append((chunk.accounts, chunk.enforcement))
         shown.advance(chunk.exchanges.num_rows)
         rows += chunk.exchanges.num_rows
         if rows >= SOURCE_ROWS:

@@ -61,8 +61,11 @@ class ExactGenerator(np.random.Generator):
         return shape * np.where(squared > 1.0, bursty, (1.0 - steady) + steady * drawn)
 
     def poisson(self, lam: Any = 1.0, size: Any = None) -> Any:
-        """Draw whole numbers with mean and variance `lam`: by inversion, or by its normal expansion."""
-        mean = np.asarray(lam, dtype=np.float64)
+        """Draw whole numbers with mean and variance `lam`: by inversion, or by its normal expansion.
+
+        A mean below zero counts as zero: whose time ends before it begins sends nothing.
+        """
+        mean = np.maximum(np.asarray(lam, dtype=np.float64), 0.0)
         mean = np.broadcast_to(mean, mean.shape if size is None else size)
         level = self.random(mean.shape)
         few = mean < _SMALL
