@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from stillwatch.lineage.answers import Grid
 from stillwatch.lineage.references_simulated import Population, simulated
 from stillwatch.lineage.scorers import HABITS, LINEAGE, SCORERS, TFIDF, WORDS, Scorer, affinities
-from stillwatch.lineage.scorers_form import form_features
-from stillwatch.lineage.scorers_grams import byte_units, gram_hashes, word_units
-from stillwatch.lineage.scorers_style import RidgeFolds, fold_of_prompts
+from stillwatch.lineage.scorers_style import fold_of_prompts
 
 MODELS, PROMPTS = 4, 6
 said = st.text(st.sampled_from("ab cd.\n1-\u00e9\U0001f600") | st.characters(codec="utf-8"), max_size=25)
@@ -84,37 +82,6 @@ def test_the_baseline_is_the_cosine_of_the_reference_text_by_hand():
     assert TFIDF.scores(grid, [1])[0, 0, 0] == pytest.approx(expected)
 
 
-@given(st.lists(st.text(st.sampled_from("abc "), max_size=12), min_size=1, max_size=6), st.integers(1, 4))
-def test_grams_are_equal_exactly_when_their_units_are(texts, size):
-    for cut, parts in ((word_units, [t.split() for t in texts]), (byte_units, [list(t) for t in texts])):
-        hashes, rows = gram_hashes(cut(texts, 100), size)
-        expected = [
-            (row, tuple(part[i : i + size]))
-            for row, part in enumerate(parts)
-            for i in range(len(part) - size + 1)
-        ]
-        assert rows.tolist() == [row for row, _ in expected]
-        pairs = {(int(h), gram) for h, (_, gram) in zip(hashes, expected, strict=True)}
-        assert len(pairs) == len({h for h, _ in pairs}) == len({g for _, g in pairs})
-
-
-@pytest.mark.parametrize("width", [7, 90])
-@settings(max_examples=8)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_ridge_without_a_part_is_the_fit_on_the_rest(width, seed):
-    rng = np.random.default_rng(seed)
-    cube = rng.normal(size=(12, 3, width)).astype(np.float32)
-    held = np.arange(12) % 4 == 0
-    test = cube[held].reshape(-1, width)
-    x = cube[~held].reshape(-1, width).astype(float)
-    y = np.tile(np.eye(3), (int((~held).sum()), 1))
-    centred = x - x.mean(axis=0)
-    weights = np.linalg.solve(centred.T @ centred + 2.0 * np.eye(width), centred.T @ (y - 1 / 3))
-    expected = (test - x.mean(axis=0)) @ weights + 1 / 3
-    np.testing.assert_allclose(RidgeFolds(cube, 2.0).without(held, test), expected, atol=2e-4)
-    assert RidgeFolds(cube, 2.0).without(np.ones(12, bool), test) is None
-
-
 def test_habits_never_learn_from_the_prompt_they_judge():
     world = simulated(Population(prompts=20, vendors=2), np.random.default_rng(0))
     columns = world.grid.positions(["teacher-0", "teacher-1"])
@@ -156,11 +123,3 @@ def test_a_scorer_that_breaks_its_contract_is_told():
     for call in (lambda: found.columns(["b"]), lambda: found.row("b")):
         with pytest.raises(ValueError, match="not among"):
             call()
-
-
-def test_form_counts_what_is_seen():
-    rows = form_features(["", "One. Two!\n- a\n- b", "I can't, sorry."])
-    assert rows.shape == (3, 18)
-    assert rows[0].sum() == 0.0
-    assert rows[1][3] > 0.0, "lists"
-    assert rows[2][-1] > 0.0, "refusal"

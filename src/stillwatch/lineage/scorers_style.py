@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from blake3 import blake3
 from scipy import linalg
 
 from stillwatch.lineage.scorers_grams import Units, byte_units, gram_hashes
@@ -41,9 +42,9 @@ def _count_into(counts: NDArray[np.float32], units: Units, size: int) -> None:
 
 
 def fold_of_prompts(prompts: Sequence[str], folds: int) -> NDArray[np.int64]:
-    """Fold of each prompt, from its id alone, so that neither order nor the other prompts matter."""
-    hashed = [sum((position + 1) * byte for position, byte in enumerate(p.encode())) for p in prompts]
-    order = np.argsort(np.argsort(hashed, kind="stable"), kind="stable")
+    """Fold of each prompt, 0 to `folds` - 1 and of even size, by the ids and not by their order."""
+    hashed = [int.from_bytes(blake3(prompt.encode()).digest(8)) for prompt in prompts]
+    order = np.argsort(np.argsort(np.array(hashed, dtype=np.uint64)))
     return np.asarray(order % folds)
 
 
