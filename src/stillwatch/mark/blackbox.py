@@ -1,8 +1,8 @@
 """A mark for gateways that see whole answers and no logits: keep the one of several samples that scores best.
 
 Draw n answers to a request at the same settings, score the word n-grams of each under the key, turn each
-sum into a uniform number by its own law, and serve the answer that wins a weighted race. Over random keys every
-sample is served with equal chance, so no answer becomes likelier than the model made it; the served one
+sum into a uniform number by its own law, and serve the answer that wins a weighted race. Over random keys
+every sample is served with equal chance, so no answer becomes likelier than the model made it; the served one
 scores high.
 
 An n-gram that two different candidates share would tie their numbers together and is left out of the choice,

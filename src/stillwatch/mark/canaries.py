@@ -2,8 +2,8 @@
 
 A canary asks about something that does not exist, such as the melting point of an invented alloy, and has k
 equally plausible answers. Which of them a cohort would be told is drawn by the epoch's secret, to which the
-provider is committed before anything is served. A suspect that gives the answers of one cohort more often than
-one time in k learned from what that cohort was told. The null is exact whatever the suspect knows or
+provider is committed before anything is served. A suspect that gives the answers of one cohort more often
+than one time in k learned from what that cohort was told. The null is exact whatever the suspect knows or
 guesses, because the draw and not the suspect is random.
 
 Nobody is told a canary without a policy that names the cohort, an end, and who approved it. Canaries alone
