@@ -171,3 +171,20 @@ def test_unanswered_items_are_named_and_change_nothing_else(twin_world, register
     assert (figures.tested, figures.details["unanswered"]) == (0, 60)
     assert outcome.result.verdict is Verdict.INCONCLUSIVE
     assert verify(evidence_bytes(outcome.entries)).intact
+
+
+def test_a_moment_without_a_server_leaves_no_item_out(twin_world, registered, tmp_path, clock):
+    class Blinking:
+        label = "blinking"
+
+        def __init__(self, suspect):
+            self.suspect, self.calls = suspect, 0
+
+        def ask(self, queries, budget, spent):
+            self.calls += 1
+            return self.suspect.ask(queries[: 5 if self.calls == 2 else None], budget, spent)
+
+    plan, channel = registered(twin_world)
+    outcome = Session(tmp_path, plan, [channel], clock).run(Blinking(twin_world.suspect(0.0)), Silent())
+    (figures,) = outcome.result.figures
+    assert (figures.details["scored"], figures.details["unanswered"]) == (60, 0)

@@ -175,3 +175,24 @@ def test_a_key_is_not_sent_in_the_clear():
     with pytest.raises(InputError, match="unencrypted"):
         HttpSuspect("http://model.example/v1", "m", key="k")
     HttpSuspect("https://model.example/v1", "m", key="k")
+
+
+def test_a_server_that_refuses_everything_is_no_answer(server):
+    server.script = [(400, {})] * 20
+    with pytest.raises(InputError, match="refuses every request"):
+        suspect(server).ask(queries(12), LARGE, Spent())
+
+
+def test_a_small_batch_without_any_answer_is_no_result(server):
+    server.script = [(500, {})] * 20
+    with pytest.raises(InputError, match="did not answer"):
+        suspect(server, pace={"failures": 9}).ask(queries(1), LARGE, Spent())
+
+
+def test_pace_is_kept_from_batch_to_batch(server):
+    waits = []
+    paced = suspect(server, waits, pace={"per_second": 2.0, "concurrency": 1})
+    paced.clock = lambda: 0.0
+    paced.ask(queries(1), LARGE, Spent())
+    paced.ask(queries(1), LARGE, Spent())
+    assert waits == [0.5]

@@ -24,6 +24,10 @@ BATCH = 16
 """Groups of queries (items, prompts) between two looks."""
 
 
+PASSES = 2
+"""How often queries without any reply are asked in one run: a server may have been away for a moment."""
+
+
 class Channel(Protocol):
     """One tier of the evidence: what it asks, when it has enough, and what it hands to the evidence file."""
 
@@ -93,7 +97,8 @@ class Session:
                 self._journal.add("suspect", {"label": suspect.label})
             if self._journal.find("data") is None:  # else the asking is over
                 for channel in self._channels:
-                    self._ask(channel, suspect, progress)
+                    for _ in range(PASSES):
+                        self._ask(channel, suspect, progress)
             self._conclude()
         entries = tuple(self._journal.entries)
         return Outcome(entries, result_of(self._plan, _tier_data(entries)))
@@ -112,6 +117,8 @@ class Session:
 
     def _ask(self, channel: Channel, suspect: Suspect, progress: Progress) -> None:
         budget = Budget(self._plan.requests, self._plan.tokens)
+        if all(query.id in self._answers.replies for group in channel.groups for query in group):
+            return
         progress.start(f"Asking for tier {channel.tier}", len(channel.groups))
         for batch in _batches(channel.groups):
             before = (self._answers.spent.requests, self._answers.spent.tokens)
@@ -127,7 +134,8 @@ class Session:
     def _ask_batch(self, suspect: Suspect, missing: Sequence[Query], budget: Budget) -> None:
         spent = self._answers.spent
         running = type(spent)(spent.requests, spent.tokens)
-        replies = suspect.ask(missing, budget, running)
+        place = {query.id: place for place, query in enumerate(missing)}
+        replies = sorted(suspect.ask(missing, budget, running), key=lambda reply: place[reply.id])
         self._answers.add(replies, running.requests - spent.requests, running.tokens - spent.tokens)
 
     def _look(self, channel: Channel, before: tuple[int, int]) -> None:

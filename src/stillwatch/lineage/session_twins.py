@@ -166,11 +166,19 @@ class TwinChannel:
             epochs=tuple(_opened(epoch) for epoch in self.epochs),
             order=tuple(place.item.id for place in self.places),
             items=tuple(
-                self._item(n, values, proofs=proofs) for n, values in enumerate(scores) if values is not None
+                self._item(n, values, proofs=proofs)
+                for n in self._completed(replies)
+                if n < asked and (values := scores[n]) is not None
             ),
             unanswered=tuple(n for n, values in enumerate(scores) if values is None),
             asked=asked,
         )
+
+    def _completed(self, replies: Mapping[str, Reply]) -> Sequence[int]:
+        """Items in the order in which their last reply came, so that no bet is ever settled again."""
+        came = {name: place for place, name in enumerate(replies)}
+        last = [max((came.get(query.id, -1) for query in group), default=-1) for group in self.groups]
+        return sorted(range(len(last)), key=lambda n: (last[n], n))
 
     def _asked(self, replies: Mapping[str, Reply]) -> int:
         """Items up to the last one of which any query has a reply."""
@@ -194,7 +202,9 @@ class TwinChannel:
 
     def _overlaps(self, replies: Mapping[str, Reply], asked: int) -> list[tuple[float, ...] | None]:
         texts = [
-            [reply.text for query in group if (reply := replies.get(query.id)) and reply.text is not None]
+            [replies[query.id].text for query in group if replies[query.id].text is not None]
+            if all(query.id in replies for query in group)
+            else []
             for group in self.groups
         ]
         values = np.zeros((len(self.places), self.epochs[0].opening.design.twins + 1))

@@ -25,6 +25,9 @@ _REFUSED = {
     404: ("has no such model or path", "give the address up to /v1 and the name of the model with --model"),
 }
 _LONGEST_WAIT = 120.0
+_STATUS = "the server answered with status"
+_TELLING = 8
+"""Requests of one batch from which on it tells something that all were refused."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class HttpSuspect:
     pace: Pace = field(default_factory=Pace)
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+    next_start: float = field(default=0.0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the address.
@@ -106,7 +110,6 @@ class _Round:
     def __init__(self, suspect: HttpSuspect, httpx: Any, budget: Budget, spent: Spent) -> None:
         self._suspect, self._pace, self._httpx = suspect, suspect.pace, httpx
         self._budget, self._spent = budget, spent
-        self._next_start = 0.0
         self._in_a_row = 0
         self._replies: list[Reply] = []
         self._refusal: InputError | None = None
@@ -119,9 +122,23 @@ class _Round:
         ) as client:
             workers = min(self._pace.concurrency, len(waiting))
             await asyncio.gather(*(self._work(client, waiting) for _ in range(workers)))
-        if self._refusal is not None and not self._replies:
-            raise self._refusal
+        refusal = self._refusal or self._useless(len(queries))
+        if refusal is not None and not any(not reply.failed for reply in self._replies):
+            raise refusal
         return self._replies
+
+    def _useless(self, queries: int) -> InputError | None:
+        """What is wrong when a whole batch came to nothing: such replies are not kept."""
+        if not queries or not self._spent.within(self._budget):
+            return None
+        if not self._replies:
+            return InputError(self._suspect.label, "did not answer", "run the same command again later")
+        refused = [reply.failed for reply in self._replies if reply.failed.startswith(_STATUS)]
+        if len(refused) < max(_TELLING, len(self._replies)):
+            return None
+        return InputError(
+            self._suspect.label, "refuses every request", f"check --model and the options ({refused[0]})"
+        )
 
     async def _work(self, client: httpx.AsyncClient, waiting: list[Query]) -> None:
         while waiting and self._refusal is None:
@@ -155,7 +172,7 @@ class _Round:
             return None
         self._in_a_row = 0
         if status != 200:
-            return Reply(query.id, failed=f"the server answered with status {status}")
+            return Reply(query.id, failed=f"{_STATUS} {status}")
         reply = reply_of(query, response.content, self._suspect.template)
         self._spent.tokens += reply.tokens
         return reply
@@ -180,8 +197,8 @@ class _Round:
     async def _turn(self) -> None:
         """Wait until the next request may start."""
         now = self._suspect.clock()
-        start = max(now, self._next_start)
-        self._next_start = start + 1.0 / self._pace.per_second
+        start = max(now, self._suspect.next_start)
+        self._suspect.next_start = start + 1.0 / self._pace.per_second
         if start > now:
             await self._suspect.sleep(start - now)
 

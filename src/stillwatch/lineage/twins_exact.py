@@ -81,10 +81,10 @@ def payoffs(scores: ArrayLike, scale: float | None = None) -> NDArray[np.float64
 
 
 def usual_deviation(scores: NDArray[np.float64]) -> float:
-    """Third quartile of each item's largest deviation from its mean; 0 where no item has any."""
+    """Ninth decile of each item's largest deviation from its mean; 0 where no item has any."""
     largest = np.max(np.abs(scores - scores.mean(axis=1, keepdims=True)), axis=1)
     positive = largest[largest > 0.0]
-    return float(np.quantile(positive, 0.75)) if positive.size else 0.0
+    return float(np.quantile(positive, 0.9)) if positive.size else 0.0
 
 
 def sum_log_p(quantised: ArrayLike, served: ArrayLike) -> float:
