@@ -142,6 +142,7 @@ def _exchanges(point, account, key, seat, fingerprints, rng) -> pa.Table:
             "model": pa.repeat("aster-4", number),
             "turn": pa.repeat(pa.scalar(1, pa.int32()), number),
             "ip": pa.nulls(number, pa.string()),
+            "language": pa.repeat("en", number),
             "source_ref": pa.array(names),
             "input_tokens": pa.repeat(pa.scalar(200, pa.int64()), number),
             "output_tokens": pa.repeat(pa.scalar(600, pa.int64()), number),

@@ -1,6 +1,6 @@
 """Power surface: which campaigns are found, over the size P of their pool of templates and their share rho.
 
-    python benchmarks/quality_power.py [--seeds 1-3] [--only one|all] [--full]
+    python benchmarks/quality_power.py [--seeds 1-3] [--only one|all] [--full] [--minutes 240] [--fresh]
 
 For each point a world of columns (`power_world`) goes through discovery and confirmation at a group
 false-discovery rate of 5 %, and the accounts of the campaign that stand in confirmed groups are counted. A
@@ -17,7 +17,7 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -50,6 +50,7 @@ BARS = ((20, 0.2), (200, 0.2), (2_000, 0.2), (10_000, 0.5), (30_000, 1.0))
 FURTHER = ((100_000, 1.0), (30_000, 0.5), (10_000, 0.2), (2_000, 0.1), (200, 0.1), (20, 0.05))
 FOUND = 0.95
 CONFIG = DetectConfig(fdr=0.05)
+DETAILS = harness.RESULTS / "quality_power_details.jsonl"
 _MEMORY = 6_000_000_000
 
 
@@ -131,24 +132,40 @@ def rows_of(runs: list[dict[str, Any]]) -> list[Row]:
 
 
 def main() -> int:
-    """Run, draw, print, write."""
+    """Run what is missing, draw, print, write."""
     options = harness.parser(__doc__)
     options.add_argument("--seeds", type=parse_seeds, default="1-3", help="such as 1-3 (default)")
     options.add_argument("--only", choices=["one", "all"], help="one view, or all views")
     options.add_argument("--full", action="store_true", help="the whole grid")
+    options.add_argument("--minutes", type=float, default=240.0, help="start no point after (default 240)")
+    options.add_argument("--fresh", action="store_true", help="forget earlier points")
     given = options.parse_args()
     views = {"one": [False], "all": [True], None: [False, True]}[given.only]
     harness.RESULTS.mkdir(parents=True, exist_ok=True)
-    runs = []
-    with (harness.RESULTS / "quality_power_details.jsonl").open("w") as details:
-        for every_view in views:
-            for point, seed in product(points(full=given.full, every_view=every_view), given.seeds):
-                runs.append(measure(point, seed))
-                details.write(json.dumps(runs[-1]) + "\n")
-                details.flush()
-                print(told(runs[-1]), file=sys.stderr, flush=True)
+    if given.fresh:
+        DETAILS.unlink(missing_ok=True)
+    known, end = kept(), time.monotonic() + 60.0 * given.minutes
+    wanted = [point for every_view in views for point in points(full=given.full, every_view=every_view)]
+    for point, seed in product(wanted, given.seeds):
+        if (point, seed) in known or time.monotonic() > end:
+            continue
+        known[point, seed] = measure(point, seed)
+        with DETAILS.open("a") as details:
+            details.write(json.dumps(known[point, seed]) + "\n")
+        print(told(known[point, seed]), file=sys.stderr, flush=True)
+    runs = [known[at] for at in product(wanted, given.seeds) if at in known]
+    if not runs:
+        print("no point was measured: give more --minutes", file=sys.stderr)
+        return 2
     (harness.RESULTS / "power.svg").write_text(power_figure.draw(runs, FOUND))
     return harness.finish("quality_power", rows_of(runs), strict=given.strict)
+
+
+def kept() -> dict[tuple[Power, int], dict[str, Any]]:
+    """Results of earlier calls, by point and seed."""
+    lines = DETAILS.read_text().splitlines() if DETAILS.exists() else []
+    names = [field.name for field in fields(Power)]
+    return {(Power(**{n: run[n] for n in names}), run["seed"]): run for run in map(json.loads, lines)}
 
 
 def told(one: dict[str, Any]) -> str:
