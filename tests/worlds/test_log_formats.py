@@ -18,6 +18,7 @@ from stillwatch.worlds import Scenario, build_world, write_world
 from stillwatch.worlds.write import LOG_FORMATS
 
 WITH_TEXT = tuple(name for name in LOG_FORMATS if name != "envoy")
+FEW = (("agent_launch", 1), ("explaining_product", 1), ("university_class", 1))
 SAME = (
     "keys",
     "system_fp",
@@ -33,7 +34,7 @@ SAME = (
 
 @pytest.fixture(scope="module")
 def read_back(tmp_path_factory):
-    world = build_world(Scenario("formats", days=2, scale=0.02), 5)
+    world = build_world(Scenario("formats", days=2, scale=0.02, fleet_numbers=FEW), 5)
     tables = {}
     for name in LOG_FORMATS:
         folder = tmp_path_factory.mktemp(name)
