@@ -201,12 +201,7 @@ class TwinChannel:
         return [score(n, [replies.get(query.id) for query in self.groups[n]]) for n in range(asked)]
 
     def _overlaps(self, replies: Mapping[str, Reply], asked: int) -> list[tuple[float, ...] | None]:
-        texts = [
-            [replies[query.id].text for query in group if replies[query.id].text is not None]
-            if all(query.id in replies for query in group)
-            else []
-            for group in self.groups
-        ]
+        texts = [_texts([replies.get(query.id) for query in group]) for group in self.groups]
         values = np.zeros((len(self.places), self.epochs[0].opening.design.twins + 1))
         for number, epoch in enumerate(self.epochs):
             mine = [n for n, place in enumerate(self.places) if place.epoch == number]
@@ -264,6 +259,12 @@ class TwinChannel:
             max_tokens=self.plan.max_tokens,
             **options,
         )
+
+
+def _texts(replies: Sequence[Reply | None]) -> list[str]:
+    """Texts of an item whose every query has its reply; none before that."""
+    known = [reply for reply in replies if reply is not None]
+    return [reply.text for reply in known if reply.text is not None] if len(known) == len(replies) else []
 
 
 def _summed(n: int, replies: Sequence[Reply | None]) -> tuple[float, ...] | None:

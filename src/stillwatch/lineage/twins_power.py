@@ -17,6 +17,7 @@ from scipy.stats import norm
 from stillwatch.lineage.twins_preference import preference_test
 
 _MOST_ITEMS = 10_000_000
+_EFFICIENCY = 0.974
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ def needed_items(
 ) -> int:
     """Return about how many items the sum test needs.
 
-    n = (z_alpha + z_power)^2 (1 + 1/k) / (exposure * effect)^2, the sample size of a one-sided z-test of the
-    served score against the mean of its k twins. Halving the exposure costs four times the items.
+    n = (z_alpha + z_power)^2 (1 + 1/k) / (0.974 (exposure * effect)^2), the sample size of a one-sided z-test
+    of the served score against the mean of its k twins. Bounding the payoffs at the ninth decile keeps 0.974
+    of the information of normal scores. Halving the exposure costs four times the items.
 
     Args:
         effect: Shift of a trained-on answer, in standard deviations of a candidate's score.
@@ -72,12 +74,12 @@ def needed_items(
 
     Example:
         >>> needed_items(0.3, 1.0), needed_items(0.3, 0.5)
-        (425, 1699)
+        (437, 1745)
     """
     if not (effect > 0.0 and 0.0 < exposure <= 1.0 and twins >= 1 and 0 < alpha < 0.5 and 0.5 <= power < 1):
         raise ValueError("effect, exposure, twins, alpha or power is outside its range")
     quantiles = float(norm.isf(alpha) + norm.isf(1.0 - power))
-    count = quantiles**2 * (1.0 + 1.0 / twins) / (exposure * effect) ** 2
+    count = quantiles**2 * (1.0 + 1.0 / twins) / (_EFFICIENCY * (exposure * effect) ** 2)
     return math.ceil(min(max(count, math.log(1.0 / alpha) / math.log(twins + 1.0)), _MOST_ITEMS))
 
 
