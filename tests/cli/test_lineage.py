@@ -1,4 +1,6 @@
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from click.testing import CliRunner
@@ -189,3 +191,60 @@ def test_a_request_that_was_not_sampled_is_refused(tmp_path):
 def test_erasing_tells_how_many(tmp_path):
     run("twins", "open", tmp_path / "e")
     assert "Erased 0 items" in run("twins", "erase", tmp_path / "e").output
+
+
+@pytest.fixture
+def endpoint(evidence, monkeypatch):
+    """A model behind an OpenAI-compatible API that learned what was served; wants a key."""
+    _, served = evidence
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            allowed = self.headers["authorization"] == "Bearer a-private-key"
+            text = served[body["messages"][0]["content"]]
+            answer = {"choices": [{"message": {"content": text}}], "usage": {"total_tokens": 9}}
+            content = json.dumps(answer if allowed else {}).encode()
+            self.send_response(200 if allowed else 401)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            """Stay silent."""
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=http.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://127.0.0.1:{http.server_port}/v1"
+    http.shutdown()
+    http.server_close()
+    thread.join()
+
+
+def test_a_real_endpoint_is_asked_with_the_key_of_the_environment(evidence, endpoint, tmp_path, monkeypatch):
+    pytest.importorskip("httpx", reason="needs the extra stillwatch[lineage]")
+    folder, _ = evidence
+    words = [
+        "test",
+        "--suspect",
+        endpoint,
+        "--model",
+        "m",
+        "--evidence",
+        folder,
+        "--out",
+        tmp_path,
+        "--rate",
+        "9999",
+    ]
+    refused = run(*words)
+    assert refused.exit_code == 2
+    assert "did not accept the key" in refused.output
+    monkeypatch.setenv("STILLWATCH_SUSPECT_KEY", "a-private-key")
+    result = run(*words)
+    assert result.exit_code == 3, result.output
+    kept = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert "a-private-key" not in kept + result.output
+    assert run("verify", tmp_path / "evidence.json").exit_code == 0
