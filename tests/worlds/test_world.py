@@ -170,5 +170,5 @@ def test_an_unknown_scenario_is_named_in_the_error():
 
 
 def test_an_unknown_format_is_refused(tiny_world, tmp_path):
-    with pytest.raises(Exception, match="is not known; use one of litellm, ndjson"):
+    with pytest.raises(Exception, match="is not known; use one of litellm, otlp"):
         write_world(tiny_world, tmp_path, "morse")
