@@ -70,3 +70,13 @@ def test_the_largest_value_and_what_lies_beyond():
     law = SignedSum(GREEN, np.array([1.0, -1.0, 2.0]))
     assert law.log_bound(law.most() * 2) == -math.inf
     assert law.log_tail(law.most()) == pytest.approx(2 * math.log(0.25) + math.log(0.75), abs=0.1)
+
+
+@pytest.mark.parametrize("null", [EXPONENTIAL, DUAL, GREEN])
+def test_many_tails_are_those_of_each(null):
+    rng = np.random.default_rng(9)
+    law = SignedSum(null, rng.normal(size=300))
+    totals = law.deviation * np.linspace(-3, 4, 150)
+    each = [law.log_tail(float(total)) for total in totals]
+    np.testing.assert_allclose(law.log_tails(totals), each, atol=0.01)
+    assert law.slope(0.1) == pytest.approx(law.cumulants(0.1)[1])
