@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from stillwatch.lineage.session_plan import Plan
 
+_TEACH = (Role.TEACHER, Role.VENDOR)
 _DECIMALS = 6
 _DECOYS = 4
 _MOST_OWN = 4
@@ -54,14 +55,14 @@ def plan_contrast(
         InputError: No accused or no alternative teacher has answers.
     """
     there = set(answers.models)
-    teachers = [card for card in cards.cards if card.role is Role.TEACHER and card.name in there]
-    accused = tuple(card.name for card in teachers if card.vendor == vendor)
-    alternatives = tuple(card.name for card in teachers if card.vendor != vendor)
+    known = [card for card in cards.cards if card.name in there]
+    accused = tuple(card.name for card in known if card.role is Role.TEACHER and card.vendor == vendor)
+    alternatives = tuple(card.name for card in known if card.role in _TEACH and card.vendor != vendor)
     if not accused or not alternatives:
         raise InputError(
             "models.json",
             f"names {len(accused)} teachers of {vendor!r} and {len(alternatives)} others with answers",
-            "give at least one of each the role teacher",
+            "give ours the role teacher, and others that or the role vendor",
         )
     matched = bool(suspect.base)
     innocent = (cards.matched(suspect) if matched else cards).innocent_of(vendor)
