@@ -10,6 +10,7 @@ chooses among what these leave. Greedy decoding and beam search leave nothing to
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -179,6 +180,15 @@ class GreenListMarking(_Marking):
         return GreenListProcessor(self)
 
 
+def _announced(call: Any) -> Any:
+    """Attach its signature to `call`: `generate` asks for it in every step, which is slow to compute.
+
+    Python's `inspect` takes an attached signature as it is.
+    """
+    call.__signature__ = inspect.signature(call)
+    return call
+
+
 class _Processor(LogitsProcessor):
     """One batch: where answers begin, which rows are finished, and whose key a row has."""
 
@@ -229,6 +239,7 @@ class GumbelProcessor(_Processor):
             scheme.context_width, self.first, self.second, self.draws, self.alpha,
         )  # fmt: skip
 
+    @_announced
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Return scores, (rows, vocabulary), that allow the winner alone; other rows as they came."""
         tokens = self._tokens(input_ids)
@@ -256,6 +267,7 @@ class GumbelProcessor(_Processor):
 class GreenListProcessor(_Processor):
     """Adds `delta` to the scores of green tokens."""
 
+    @_announced
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Return scores, (rows, vocabulary), with green tokens raised in rows that are marked."""
         contexts, skip = self._look(self._tokens(input_ids))
