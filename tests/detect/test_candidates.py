@@ -75,7 +75,9 @@ def test_a_group_that_sends_most_of_everything_is_measured_by_the_keys_of_others
     held = np.concatenate([np.full(100, 40), np.full(50, 5)])
     size = np.concatenate([np.full(100, 40), np.full(50, 100)])
     base = _base(np.zeros(150, np.int64), held, size, int(size.sum()), 1)
-    assert base.tolist() == [250 / 5000]
+    assert base.tolist() == [0.4], "4,250 of 9,000 incidences, but 250 of 5,000 beside its own keys"
+    few = _base(np.zeros(50, np.int64), held[100:], size[100:], 5000, 1)
+    assert few.tolist() == [0.05]
 
 
 def test_a_community_without_keys_of_its_own_is_no_candidate():

@@ -124,7 +124,7 @@ def test_who_always_sends_one_template_of_a_pool_is_not_taken_for_a_user_of_the_
     assert found.strands.account.tolist() == list(range(38))
 
 
-@pytest.mark.parametrize("speakers", [700, 0])
+@pytest.mark.parametrize("speakers", [3000, 0])
 def test_a_phrase_of_a_language_names_nobody_for_writing_it(made, speakers):
     """Forty accounts carry the keys always; honest speakers of their language now and then, some often."""
     rng = np.random.default_rng(11)

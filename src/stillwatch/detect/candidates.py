@@ -32,6 +32,7 @@ _LEAST_TOGETHER = 0.2
 """Least share of a key's users that use another key of the set; low, since the bottom-B sample hides some."""
 _MOST_KEYS_OF_ACCOUNT = 200
 _OWN_SHARE = 0.6
+_MOST_BASE = 0.4
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,11 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints]) -> list
 
 
 def _base(group: Ints, held: Ints, size: Ints, incidences: int, groups: int) -> Floats:
-    """Share of each group in the incidences of the keys that it does not mostly hold itself, shape (groups,).
+    """Share of each group in all incidences, shape (groups,), as far as it is not the group's own doing.
 
-    A campaign sends so much more of shared text than anybody else that it makes up most of all incidences;
-    measured by these it would have no more of its own keys than is its due.
+    A campaign sends so much more of shared text than anybody else that it can make up most of all
+    incidences; measured by these it would have no more of its own keys than is its due. Beyond two fifths
+    of all the share is therefore taken over the keys that the group does not mostly hold itself.
 
     Args:
         group: Group of each pair of a group and a key that it uses.
@@ -100,9 +102,10 @@ def _base(group: Ints, held: Ints, size: Ints, incidences: int, groups: int) -> 
         groups: Number of groups.
     """
     others = held < _OWN_SHARE * size
-    inside = np.bincount(group[others], held[others], groups)
+    whole = np.bincount(group, held, groups) / max(incidences, 1)
     own = np.bincount(group[~others], size[~others], groups)
-    return inside / np.maximum(incidences - own, 1.0)
+    apart = np.bincount(group[others], held[others], groups) / np.maximum(incidences - own, 1.0)
+    return np.maximum(apart, np.minimum(whole, _MOST_BASE))
 
 
 def _marks(held: Ints, size: Ints, base: Floats, share: Floats | float) -> npt.NDArray[np.bool_]:

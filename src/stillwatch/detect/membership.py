@@ -33,7 +33,8 @@ _LEAST_STRAND = 3
 _CORE_SHARE = 0.8
 _LEAST_VARIETY = 0.25
 _OFTEN = 0.05
-_LEAST_OUTSIDE = 100
+_LEAST_OUTSIDE = 1000
+_MORE_OFTEN = 3.0
 _LEAST_FITTED = 3
 _SHARES = np.array([1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1])
 
@@ -83,7 +84,9 @@ def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership
     everybody = np.ones(trials.size, bool)
     null, log_e = _against(strands, trials, everybody, book.volumes, keys)
     for mine, volumes in _languages(strands, trials, book):
-        log_e[mine] = np.minimum(log_e[mine], _against(strands, trials, mine, volumes, keys)[1])
+        own, own_log_e = _against(strands, trials, mine, volumes, keys)
+        if own.mean > _MORE_OFTEN * null.mean:
+            log_e[mine] = np.minimum(log_e[mine], own_log_e)
     chosen = _nameable(strands, e_bh(log_e, level, total=book.size))
     group, held_out = _group_log_e(strands, null, book)
     return Membership(
@@ -200,10 +203,11 @@ def _languages(strands: Strands, trials: Ints, book: Book) -> Iterator[tuple[npt
 def _fitted_log_e(account: Ints, hits: Ints, trials: Ints, null: BetaBinomial) -> Floats:
     """Log e-value of each account's exchanges against what the *other* accounts of the group do.
 
-    A mixture over all rates spends most of its bet on rates that this group does not have. The alternative
-    here is fitted to the accounts of one half that carry the keys often, and judges those of the other half,
-    so it never depends on the account that it judges (cross-fitting, as in universal inference: Wasserman,
-    Ramdas and Balakrishnan 2020, doi 10.1073/pnas.1922664117).
+    A mixture over all rates spends most of its bet on rates that this group does not have. The rate here is
+    fitted to the accounts of one half that carry the keys often, and judges those of the other half, so it
+    never depends on the account that it judges (cross-fitting, as in universal inference: Wasserman, Ramdas
+    and Balakrishnan 2020, doi 10.1073/pnas.1922664117). The dispersion is that of the null, as in the
+    mixture: a narrower alternative would live on whatever the null gets wrong about its tail.
     """
     often = (hits > 1) & (hits > _OFTEN * trials)
     log_e = np.full(hits.size, -np.inf)
@@ -214,8 +218,8 @@ def _fitted_log_e(account: Ints, hits: Ints, trials: Ints, null: BetaBinomial) -
         if others.sum() >= _LEAST_FITTED:
             fitted = fit_beta_binomial(hits[others], trials[others])
             if fitted.mean > null.mean:
-                given = carried[mine], sent[mine]
-                log_e[mine] = log_pmfs(*given, *fitted) - log_pmfs(*given, *null)
+                given, spread = (carried[mine], sent[mine]), null.dispersion
+                log_e[mine] = log_pmfs(*given, fitted.mean, spread) - log_pmfs(*given, *null)
     return log_e
 
 
