@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from stillwatch import __version__
+from stillwatch.cli.lab import lab
 from stillwatch.cli.lineage import lineage
 from stillwatch.cli.marks import mark
 from stillwatch.cli.runs import detect, ingest, scan
@@ -52,5 +53,5 @@ def main(debug: bool) -> None:
     """Find adversarial distillation campaigns in the API logs of a model provider."""
 
 
-for command in (scan, ingest, detect, explain, coverage, world, mark, lineage):
+for command in (scan, ingest, detect, explain, coverage, world, mark, lineage, lab):
     main.add_command(command)
