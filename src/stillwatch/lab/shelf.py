@@ -37,7 +37,8 @@ class Shelf:
         if path.is_file():
             network = Network(shape)
             network.load_state_dict(torch.load(path, weights_only=True))
-            return network.eval()
+            network.eval()
+            return network
         network = build()
         self.folder.mkdir(parents=True, exist_ok=True)
         torch.save(network.state_dict(), path)

@@ -63,7 +63,8 @@ def train(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         tick()
-    return network.eval()
+    network.eval()
+    return network
 
 
 def held_out_loss(network: Network, rows: Rows, batch: int = 256) -> float:
