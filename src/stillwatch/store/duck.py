@@ -69,6 +69,7 @@ class DuckSession:
             autoload_known_extensions=False,
         )
         self.backend.con.execute("SET TimeZone = 'UTC'")
+        self.backend.con.execute("SET enable_progress_bar = false")  # the command line has its own
 
     def parquet(self, paths: Sequence[Path], schema: pa.Schema, name: str) -> Any:
         """Return the rows of all `paths`, which have `schema`, as an Ibis table called `name`."""
