@@ -36,6 +36,7 @@ _OFTEN = 0.05
 _LEAST_OUTSIDE = 1000
 _MORE_OFTEN = 3.0
 _LEAST_FITTED = 3
+_FITTED_WEIGHT = 0.2
 _SHARES = np.array([1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1])
 
 
@@ -156,9 +157,10 @@ def _against(
 ) -> tuple[BetaBinomial, Floats]:
     """Fit the background of a population and judge its carriers against it.
 
-    The log e-value of an account is the mean of up to three, an e-value whatever their dependence: of its
+    The e-value of an account is a weighted mean of up to three, an e-value whatever their dependence: of its
     exchanges against a mixture of rates, of its exchanges against what the other carriers do, and of the
-    number of different keys, of which there is none where the group has a single key.
+    number of different keys, of which there is none where the group has a single key. The second has the
+    least weight, since it bets most on the shape of the fitted background.
 
     Args:
         strands: All carriers.
@@ -173,11 +175,13 @@ def _against(
     hits = strands.hits.sum(axis=1)
     carriage = Carriage.of(hits[mine], trials[mine], volumes)
     null = fit_background(carriage, TYPICAL_DISPERSION)
-    found = [carriage.log_e(null)[carriage.place], _fitted_log_e(strands.account, hits, trials, null)[mine]]
+    mixed = carriage.log_e(null)[carriage.place]
     if keys > 1:
         variety = Carriage.of(np.minimum(strands.variety, trials)[mine], trials[mine], volumes)
-        found.append(variety.log_e(fit_background(variety, _VARIETY_DISPERSION))[variety.place])
-    return null, log_mean_e(np.stack(found), axis=0)
+        various = variety.log_e(fit_background(variety, _VARIETY_DISPERSION))[variety.place]
+        mixed = log_mean_e(np.stack([mixed, various]), axis=0)
+    fitted = _fitted_log_e(strands.account, hits, trials, null)[mine]
+    return null, np.logaddexp(np.log1p(-_FITTED_WEIGHT) + mixed, np.log(_FITTED_WEIGHT) + fitted)
 
 
 def _languages(strands: Strands, trials: Ints, book: Book) -> Iterator[tuple[npt.NDArray[np.bool_], Volumes]]:
