@@ -109,7 +109,8 @@ def tested(school: School, sitting: Sitting) -> dict[str, Radioactivity]:
 def preferred(school: School, condition: Condition, student: Network) -> Preference:
     """Does `student` prefer what was served to its twin? For requests that its own lessons took unmarked.
 
-    A student that never saw unmarked answers is a control: it is asked about all requests.
+    A student that never saw unmarked answers is a control: it is asked about all requests. What our teacher
+    and a network of other origin find plain is taken out of the student's log-likelihoods first.
     """
     taken = np.flatnonzero(~np.logical_or(*school.shares(condition)))
     usable = taken if len(taken) else np.arange(len(school.requests))
@@ -118,8 +119,8 @@ def preferred(school: School, condition: Condition, student: Network) -> Prefere
     differ = np.any(first.tokens != second.tokens, axis=1)
     first, second = first.take(np.flatnonzero(differ)), second.take(np.flatnonzero(differ))
     served = np.where(school.served_first()[rows[differ]], 0, 1)
-    mine, ours = (
+    mine, *others = (
         np.column_stack([answer_log_likelihood(model, one) for one in (first, second)])
-        for model in (student, school.teacher)
+        for model in (student, school.teacher, school.rival)
     )
-    return preference_test(residual(mine, ours), served)
+    return preference_test(residual(mine, np.stack(others)), served)

@@ -177,9 +177,9 @@ def found(
     rows = rows_of(texts, tokenizer, setting.length)
     parts = _split(rows, setting, wanted)
 
-    def trained(name: str, lessons: Rows, steps: int) -> Network:
-        progress.start(f"train {name}", steps)
-        schedule = Schedule(steps, setting.batch)
+    def trained(name: str, lessons: Rows) -> Network:
+        progress.start(f"train {name}", setting.teacher_steps)
+        schedule = Schedule(setting.teacher_steps, setting.batch)
         return shelf.network(
             name,
             shape_of(setting),
@@ -187,8 +187,8 @@ def found(
         )
 
     keys = stream(seed, "keys").integers(0, 2**64, size=2 + setting.accounts, dtype=np.uint64)
-    teacher = trained("teacher", parts[0], setting.teacher_steps)
-    rival = trained("rival", parts[1], setting.teacher_steps // 2)
+    teacher = trained("teacher", parts[0])
+    rival = trained("rival", parts[1])
     return School(setting, seed, tokenizer, teacher, rival, parts[3], parts[2], keys)
 
 

@@ -24,7 +24,7 @@ class Setting:
         vocabulary: Entries of the BPE.
         width: Width of teacher and students.
         layers: Their blocks.
-        teacher_steps: Updates of the teacher; the rival gets half of them.
+        teacher_steps: Updates of the teacher, and of the rival.
         student_steps: Updates of each student.
         batch: Rows an update.
         few: Answers of the suspect in the small test.
