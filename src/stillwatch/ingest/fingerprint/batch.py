@@ -41,6 +41,8 @@ FINGERPRINT_SCHEMA = pa.schema(
 )
 """Columns of the result of `fingerprint`, in this order."""
 
+_BLOCK = 4096
+_SLICES = 8
 _LEAST_ROWS = 64
 """Fewer rows than these are not worth a thread."""
 _ROW_WEIGHT = 64
@@ -76,23 +78,50 @@ def fingerprint(text: pa.RecordBatch, key: FingerprintKey, threads: int = 1) -> 
     columns = [_text(_named(text, name), name) for name in TEXT_SCHEMA.names]
     constants = Constants(inner_secret(key), outer_secret(key, "text"), unicode_table(), lexicon())
     spans = list(pairwise(_bounds(columns, text.num_rows, threads)))
+    out = _allocate(text.num_rows)
 
-    def run(span: tuple[int, int]) -> pa.RecordBatch:
-        return _fingerprint([column.slice(span[0], span[1] - span[0]) for column in columns], constants)
+    def run(span: tuple[int, int]) -> list[NDArray[np.uint64]]:
+        mine = [column.slice(span[0], span[1] - span[0]) for column in columns]
+        return _fingerprint(mine, constants, _rows(out, *span))
 
     if len(spans) == 1:
-        return run(spans[0])
-    with ThreadPoolExecutor(len(spans)) as pool:
-        return pa.Table.from_batches(list(pool.map(run, spans))).combine_chunks().to_batches()[0]
+        parts = run(spans[0])
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            parts = [part for found in pool.map(run, spans) for part in found]
+    return _result(out, np.concatenate([*parts, np.empty(0, np.uint64)]))
 
 
-def _fingerprint(arrays: list[Any], constants: Constants) -> pa.RecordBatch:
-    rows = len(arrays[0])
+def _fingerprint(arrays: list[Any], constants: Constants, out: Fingerprints) -> list[NDArray[np.uint64]]:
+    """Fill the columns of `out` and return the text keys of all rows, block by block."""
     named = dict(zip(TEXT_SCHEMA.names, map(_column, arrays), strict=True))
     columns = (named["system"], named["history"], named["prompt"], named["tools"])
-    out = _allocate(rows)
-    written = run_rows(new_work(), constants, columns, out, (0, rows))
-    return _result(out, out.keys[:written].copy())
+    rows, work = out.cell.size, new_work()
+    # room for the most keys that rows can have is made for a block only and used again: fresh memory costs
+    # more than the keys, and two threads wait for each other when they ask for it
+    room = min(rows, _BLOCK) * KEYS_PER_ROW
+    keys, kinds = np.empty(room, np.uint64), np.empty(room, np.uint8)
+    parts = []
+    for start in range(0, rows, _BLOCK):
+        stop = min(start + _BLOCK, rows)
+        block = _rows(out, start, stop)._replace(keys=keys, kinds=kinds)
+        written = run_rows(work, constants, _texts(columns, start, stop), block, (0, stop - start))
+        parts.append(keys[:written].copy())
+    return parts
+
+
+def _rows(out: Fingerprints, start: int, stop: int) -> Fingerprints:
+    """Return the rows from `start` to `stop`; their keys are kept elsewhere."""
+    by_row: dict[str, Any] = {name: getattr(out, name)[start:stop] for name in Fingerprints._fields[2:]}
+    return out._replace(**by_row)
+
+
+def _texts(columns: tuple[Column, ...], start: int, stop: int) -> tuple[Column, Column, Column, Column]:
+    system, history, prompt, tools = (
+        column._replace(starts=column.starts[start:stop], stops=column.stops[start:stop])
+        for column in columns
+    )
+    return system, history, prompt, tools
 
 
 def hash_column(values: pa.Array, key: FingerprintKey, kind: KeyKind) -> pa.Int64Array:
@@ -159,22 +188,26 @@ def _nulls(array: Any) -> NDArray[np.bool_]:
 
 
 def _bounds(columns: list[Any], rows: int, threads: int) -> list[int]:
-    """Return the bounds of up to `threads` slices of about equal numbers of bytes."""
+    """Return the bounds of slices of about equal numbers of bytes, a few for each thread.
+
+    Threads take slices as they become free, so that one that is held up does not hold up all.
+    """
     if threads == 1 or rows < 2 * _LEAST_ROWS:
         return [0, rows]
+    slices = threads * max(1, min(_SLICES, rows // (threads * _BLOCK)))
     weights = np.full(rows, _ROW_WEIGHT, np.int64)
     for column in columns:
         if column.null_count < rows:
             weights += pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
     total = np.cumsum(weights)
-    inner = np.searchsorted(total, total[-1] * np.arange(1, threads) / threads)
+    inner = np.searchsorted(total, total[-1] * np.arange(1, slices) / slices)
     return [int(bound) for bound in np.unique([0, *inner, rows])]
 
 
 def _allocate(rows: int) -> Fingerprints:
     return Fingerprints(
-        np.empty(rows * KEYS_PER_ROW, np.uint64),
-        np.empty(rows * KEYS_PER_ROW, np.uint8),
+        np.empty(0, np.uint64),
+        np.empty(0, np.uint8),
         np.zeros(rows, np.int64),
         np.zeros(rows, np.uint64),
         np.zeros(rows, np.uint64),
