@@ -44,7 +44,7 @@ NUMBERS = (
     "input_tokens",
     "output_tokens",
 )
-STRINGS = ("account_id", "model", "ip", "source_ref", "language")
+STRINGS = ("account_id", "model", "ip", "language", "source_ref")
 READ = (*NUMBERS, "ts", "keys", *STRINGS)
 """The columns of exchanges that `detect` reads; here it is given these and no others."""
 

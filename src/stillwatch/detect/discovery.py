@@ -93,12 +93,14 @@ def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) 
     links = pairs.validated(pairs.repeated_pairs(incidence), incidence, config.pair_level)
     groups = communities(links, config.resolution, config.least_accounts, config.seed)
     found = candidates.of_communities(keys, incidence, groups)
-    for groups in bipartite_communities(
+    first, *others = bipartite_communities(
         incidence, config.bipartite_resolutions, config.least_accounts, config.seed
-    ):
-        found += candidates.of_communities(keys, incidence, groups)
+    )
+    found += candidates.of_communities(keys, incidence, first)
     taken = np.unique(np.concatenate([one.keys for one in found])) if found else np.empty(0, np.int64)
     found += candidates.of_keys(keys, incidence, config.least_accounts, taken)
+    for groups in others:  # they may join what has nothing to do with each other, so they take no keys
+        found += candidates.of_communities(keys, incidence, groups)
     found.sort(key=lambda one: (-one.uses, int(keys.key[one.keys].min())))
     return Discovered(classes, keys, incidence, links, found[: config.most_candidates])
 

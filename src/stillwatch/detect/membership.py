@@ -35,6 +35,7 @@ _LEAST_VARIETY = 0.25
 _OFTEN = 0.05
 _LEAST_OUTSIDE = 1000
 _MORE_OFTEN = 3.0
+_LEAST_HEARD = 20
 _LEAST_FITTED = 3
 _FITTED_WEIGHT = 0.2
 _SHARES = np.array([1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1])
@@ -200,7 +201,8 @@ def _languages(strands: Strands, trials: Ints, book: Book) -> Iterator[tuple[npt
     for code, volumes in book.volumes_by_language.items():
         mine = language == code
         outside = int(volumes.accounts.sum()) - int((mine & often).sum())
-        if (mine & often).any() and outside >= _LEAST_OUTSIDE:
+        heard = int(hits[mine & ~often].sum())  # a few accounts alone have a higher rate by smoothing only
+        if (mine & often).any() and outside >= _LEAST_OUTSIDE and heard >= _LEAST_HEARD:
             yield mine, volumes
 
 
