@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numba import vectorize
 from scipy.special import logsumexp
 
 from stillwatch.stats.betabinomial import log_mean_ratios, log_pmf
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 DEFAULT_ALTERNATIVES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 """Rates at which a member of a campaign may hit the campaign's keys."""
 
-_log_pmf = np.vectorize(log_pmf, otypes=[np.float64])
+_log_pmf = vectorize(cache=True)(log_pmf)
 
 
 def log_beta_binomial_pmf(
@@ -50,8 +51,6 @@ def log_beta_binomial_pmf(
         array([0.333333, 0.333333, 0.333333])
     """
     k, n, m, s = _checked_counts(hits, trials, mean, dispersion)
-    if 0 in np.broadcast_shapes(k.shape, n.shape, m.shape, s.shape):
-        return np.empty(np.broadcast_shapes(k.shape, n.shape, m.shape, s.shape))
     return np.asarray(_log_pmf(k, n, m, s))
 
 
