@@ -9,6 +9,8 @@ from stillwatch.detect.evidence import NOTHING, combine, weigh
 from stillwatch.detect.placebo import Null, Placebos
 from stillwatch.detect.profiles import MATCHES, STATISTICS, Profiles
 from stillwatch.model.views import View
+from stillwatch.stats.conformal import conformal_p
+from stillwatch.stats.evalues import conformal_log_e
 
 COUNT = len(STATISTICS)
 
@@ -60,6 +62,20 @@ def test_over_all_choices_of_the_group_the_e_value_of_a_half_averages_exactly_on
         # both halves are the same, so the square root is the e-value of one
         e.append([np.exp(measured.log_e / 2) for measured in found.measured])
     assert np.mean(e, axis=0) == pytest.approx(1.0)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000), st.sampled_from([normal, discrete]))
+def test_the_compiled_scores_are_the_conformal_ones_of_the_library(seed, draw):
+    rng = np.random.default_rng(seed)
+    null, values = Null.of(draw(rng, 40)), draw(rng, 1)[0]
+    found = combine(np.stack([values, values]), (null, null), 8)
+    for at, measured in enumerate(found.measured):
+        centre = np.clip(values[at], null.low_middle[at], null.high_middle[at])
+        away = np.append(values[at], null.values[:, at]) - centre
+        score = (np.abs(away) if measured.name == "activity_covariance" else np.maximum(away, 0.0)) ** 4
+        assert measured.log_e / 2 == pytest.approx(float(conformal_log_e(score[0], score[1:])))
+        assert measured.p_value == pytest.approx(float(conformal_p(score[0], score[1:])))
 
 
 def test_a_group_far_outside_gets_nearly_all_there_is():
