@@ -7,11 +7,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import binom, false_discovery_control
 
-from stillwatch.stats.fdr import benjamini_hochberg, benjamini_hochberg_levels, e_bh, e_bh_levels
+from stillwatch.stats.fdr import (
+    benjamini_hochberg,
+    benjamini_hochberg_levels,
+    e_bh,
+    e_bh_levels,
+    holm_log_levels,
+)
 
 sizes = st.integers(1, 30)
 p_values = arrays(np.float64, sizes, elements=st.floats(0.0, 1.0))
 log_e_values = arrays(np.float64, sizes, elements=st.floats(-50.0, 2000.0) | st.floats(0.0, 8.0))
+positive_p_values = arrays(np.float64, sizes, elements=st.floats(1e-300, 1.0))
 levels = st.floats(0.001, 0.9)
 
 
@@ -126,3 +133,44 @@ def test_refuses_what_is_no_p_value(p):
 def test_refuses_what_is_no_e_value(log_e):
     with pytest.raises(ValueError, match="log e-values"):
         e_bh(log_e, 0.1)
+
+
+def holm_rejects(p, level):
+    """The step-down procedure as it is described: stop at the first that is too large."""
+    order, rejected = np.argsort(p, kind="stable"), np.zeros(len(p), dtype=bool)
+    for step, i in enumerate(order):
+        if p[i] * (len(p) - step) > level:
+            break
+        rejected[i] = True
+    return rejected
+
+
+@given(positive_p_values, st.floats(1e-6, 0.9))
+def test_holm_levels_give_the_step_down_decisions(p, level):
+    levels = np.exp(holm_log_levels(np.log(p)))
+    clear = np.abs(levels / level - 1.0) > 1e-9
+    assert np.array_equal((levels <= level)[clear], holm_rejects(p, level)[clear])
+
+
+@given(positive_p_values)
+def test_holm_adjusts_up_and_keeps_the_order(p):
+    adjusted = np.exp(holm_log_levels(np.log(p)))
+    assert np.all((adjusted >= p * (1 - 1e-9)) & (adjusted <= 1.0))
+    assert np.all(np.diff(adjusted[np.argsort(p, kind="stable")]) >= 0.0)
+
+
+def test_holm_below_the_range_of_a_double():
+    levels = holm_log_levels([-5000.0, -4000.0, -1.0])
+    assert levels == pytest.approx([-5000.0 + math.log(3), -4000.0 + math.log(2), -1.0])
+
+
+def test_more_hypotheses_were_tried_than_are_shown():
+    assert np.exp(holm_log_levels(np.log([1e-6]), tried=24_000))[0] == pytest.approx(0.024)
+    with pytest.raises(ValueError, match="number of hypotheses tried"):
+        holm_log_levels([-1.0, -2.0], tried=1)
+
+
+@pytest.mark.parametrize("bad", [[0.1], [math.nan], [[-1.0]]])
+def test_holm_refuses_what_is_no_p_value(bad):
+    with pytest.raises(ValueError, match="logarithms of p-values"):
+        holm_log_levels(bad)

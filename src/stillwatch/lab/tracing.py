@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from stillwatch.lineage.radioactivity import key_totals, strongest
-from stillwatch.mark.detection.manykeys import holm_log_levels
+from stillwatch.stats.fdr import holm_log_levels
 
 if TYPE_CHECKING:
     from stillwatch.lab.examination import Sitting

@@ -14,8 +14,9 @@ from stillwatch.lineage.evidence_figures import Figures, bounded
 from stillwatch.lineage.twins import Choices, TwinDesign
 from stillwatch.lineage.twins_exact import usual_deviation
 from stillwatch.lineage.twins_power import win_chance
-from stillwatch.lineage.twins_preference import Preference, by_account, holm, preference_test
+from stillwatch.lineage.twins_preference import Preference, by_account, preference_test
 from stillwatch.lineage.twins_score import residual
+from stillwatch.stats.fdr import holm_log_levels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -204,7 +205,7 @@ def _accounts(
     if not data.items:
         return []
     tests = by_account(scores, served, [item.leaf["account"] for item in data.items])
-    adjusted = holm([test.p_sum for test in tests.values()])
+    adjusted = np.exp(holm_log_levels([test.log_p_sum for test in tests.values()]))
     return [
         {
             "account": account,

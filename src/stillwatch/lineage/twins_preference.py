@@ -177,7 +177,7 @@ def by_account(
 ) -> Mapping[str, Preference]:
     """Return the test of each account's items alone, by falling evidence.
 
-    Accounts are separate hypotheses: correct the p-values for their number (`holm`).
+    Accounts are separate hypotheses: correct the p-values for their number (`stats.fdr.holm_log_levels`).
     """
     values, index = checked(scores, served)
     names, of = np.unique(np.asarray(accounts, dtype=str), return_inverse=True)
@@ -186,18 +186,3 @@ def by_account(
         for number, name in enumerate(names)
     }
     return dict(sorted(tests.items(), key=lambda pair: (pair[1].log_p_sum, pair[0])))
-
-
-def holm(p: ArrayLike) -> NDArray[np.float64]:
-    """Holm-adjusted p-values: family-wise error under any dependence (Holm 1979).
-
-    Example:
-        >>> holm([0.01, 0.04, 0.03]).tolist()
-        [0.03, 0.06, 0.06]
-    """
-    values = np.asarray(p, dtype=np.float64)
-    order = np.argsort(values, kind="stable")
-    stepped = np.maximum.accumulate(values[order] * np.arange(values.size, 0, -1))
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted

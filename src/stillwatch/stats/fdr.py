@@ -1,4 +1,4 @@
-"""False-discovery control over many groups, from p-values and from e-values."""
+"""Control of false discoveries and of family-wise error, from p-values and from e-values."""
 
 from __future__ import annotations
 
@@ -105,6 +105,39 @@ def e_bh_levels(log_e: ArrayLike) -> NDArray[np.float64]:
     if values.ndim != 1 or np.any(np.isnan(values)):
         raise ValueError("log e-values must be a flat array of numbers")
     return np.exp(_log_step_up(-values, values.size))
+
+
+def holm_log_levels(log_p: ArrayLike, tried: int | None = None) -> NDArray[np.float64]:
+    """Log of the smallest family-wise level at which Holm's procedure rejects each hypothesis.
+
+    Source: Holm 1979, Scandinavian Journal of Statistics 6, 65-70. Valid under any dependence between
+    the hypotheses. In logarithms, because p-values of strong evidence underflow.
+
+    Args:
+        log_p: Natural logarithms of p-values, shape (k,).
+        tried: Number of hypotheses in all when more were tried than are given; the others count as larger.
+
+    Returns:
+        Natural logarithms, at most 0, shape (k,).
+
+    Raises:
+        ValueError: A value is not a logarithm of a probability, or `tried` is too small.
+
+    Example:
+        >>> np.exp(holm_log_levels(np.log([0.01, 0.04, 0.03]))).round(6)
+        array([0.03, 0.06, 0.06])
+    """
+    values = np.asarray(log_p, dtype=np.float64)
+    if values.ndim != 1 or not np.all(values <= 0.0):
+        raise ValueError("give a flat array of logarithms of p-values, each at most 0")
+    total = values.size if tried is None else tried
+    if total < values.size:
+        raise ValueError("the number of hypotheses tried cannot be smaller than the number of p-values given")
+    order = np.argsort(values, kind="stable")
+    scaled = values[order] + np.log(total - np.arange(values.size, dtype=np.float64))
+    result = np.empty(values.size)
+    result[order] = np.minimum(np.maximum.accumulate(scaled), 0.0)
+    return result
 
 
 def _log_step_up(log_p: NDArray[np.float64], total: int) -> NDArray[np.float64]:

@@ -8,29 +8,11 @@ from hypothesis import strategies as st
 from stillwatch.mark.detection.manykeys import (
     _Rank,
     benjamini_hochberg_of_logs,
-    holm_log_levels,
     weak_signals,
 )
-from stillwatch.stats.fdr import benjamini_hochberg_levels
+from stillwatch.stats.fdr import benjamini_hochberg_levels, holm_log_levels
 
 P_VALUES = st.lists(st.floats(1e-12, 1.0), min_size=1, max_size=30)
-
-
-def holm_rejects(p, level):
-    """The step-down procedure as it is described: stop at the first that is too large."""
-    order, rejected = np.argsort(p, kind="stable"), np.zeros(len(p), dtype=bool)
-    for step, i in enumerate(order):
-        if p[i] * (len(p) - step) > level:
-            break
-        rejected[i] = True
-    return rejected
-
-
-@given(P_VALUES, st.floats(1e-6, 0.9))
-def test_holm_levels_give_the_step_down_decisions(p, level):
-    levels = np.exp(holm_log_levels(np.log(p)))
-    clear = np.abs(levels / level - 1.0) > 1e-9
-    assert np.array_equal((levels <= level)[clear], holm_rejects(p, level)[clear])
 
 
 @given(P_VALUES)
@@ -38,21 +20,10 @@ def test_benjamini_hochberg_agrees_with_the_one_on_p(p):
     assert benjamini_hochberg_of_logs(np.log(p)) == pytest.approx(benjamini_hochberg_levels(p), rel=1e-9)
 
 
-def test_holm_below_the_range_of_a_double():
-    levels = holm_log_levels([-5000.0, -4000.0, -1.0])
-    assert levels == pytest.approx([-5000.0 + math.log(3), -4000.0 + math.log(2), -1.0])
-
-
-def test_more_keys_were_tried_than_are_shown():
-    assert np.exp(holm_log_levels(np.log([1e-6]), tried=24_000))[0] == pytest.approx(0.024)
-    with pytest.raises(ValueError, match="number of keys tried"):
-        holm_log_levels([-1.0, -2.0], tried=1)
-
-
 @pytest.mark.parametrize("bad", [[0.1], [math.nan], [[-1.0]]])
 def test_what_is_no_p_value_is_refused(bad):
     with pytest.raises(ValueError, match="logarithms of p-values"):
-        holm_log_levels(bad)
+        benjamini_hochberg_of_logs(bad)
 
 
 def test_family_wise_error_is_held():

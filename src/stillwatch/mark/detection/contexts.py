@@ -136,7 +136,7 @@ def context_test(
         exact: Whether exact tails are computed where they are cheap; else the saddle point everywhere.
 
     Returns:
-        One p-value a key; correct them with `manykeys.holm_log_levels` when there is more than one.
+        One p-value a key; correct them with `stats.fdr.holm_log_levels` when there is more than one.
     """
     null = scheme.null
     law = WeightedSum.of(null, pairs.weights)

@@ -14,37 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-def holm_log_levels(log_p: ArrayLike, tried: int | None = None) -> NDArray[np.float64]:
-    """Log of the smallest family-wise level at which Holm's procedure rejects each hypothesis.
-
-    Source: Holm 1979, Scandinavian Journal of Statistics 6, 65-70. Valid under any dependence between keys.
-    In logarithms, because p-values of marked text underflow.
-
-    Args:
-        log_p: Natural logarithms of p-values, shape (k,).
-        tried: Number of hypotheses in all when more were tried than are given; the others count as larger.
-
-    Returns:
-        Natural logarithms, at most 0, shape (k,).
-
-    Raises:
-        ValueError: A value is not a logarithm of a probability, or `tried` is too small.
-
-    Examples:
-        >>> np.exp(holm_log_levels(np.log([0.01, 0.04, 0.03]))).round(6)
-        array([0.03, 0.06, 0.06])
-    """
-    values = _checked(log_p)
-    total = values.size if tried is None else tried
-    if total < values.size:
-        raise ValueError("the number of keys tried cannot be smaller than the number of p-values given")
-    order = np.argsort(values, kind="stable")
-    scaled = values[order] + np.log(total - np.arange(values.size, dtype=np.float64))
-    result = np.empty(values.size)
-    result[order] = np.minimum(np.maximum.accumulate(scaled), 0.0)
-    return result
-
-
 def benjamini_hochberg_of_logs(log_p: ArrayLike) -> NDArray[np.float64]:
     """Smallest false-discovery rate at which Benjamini-Hochberg rejects each; from logarithms of p-values.
 

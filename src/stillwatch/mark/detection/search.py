@@ -14,7 +14,7 @@ from stillwatch.mark.detection.decoys import panel as judge_decoys
 from stillwatch.mark.detection.evidence import Evidence, collect
 from stillwatch.mark.detection.likelihood import likelihood_log_e
 from stillwatch.mark.detection.localise import localise
-from stillwatch.mark.detection.manykeys import benjamini_hochberg_of_logs, holm_log_levels, weak_signals
+from stillwatch.mark.detection.manykeys import benjamini_hochberg_of_logs, weak_signals
 from stillwatch.mark.detection.nulls import log_tail, z_scores
 from stillwatch.mark.detection.report import CohortResult, KeyResult, MarkReport, Settings, Stretch
 from stillwatch.mark.detection.scan import totals
@@ -25,6 +25,7 @@ from stillwatch.mark.detection.spoofing import (
     probability_strata,
 )
 from stillwatch.mark.schemes import DualKeyGumbel, GumbelMax
+from stillwatch.stats.fdr import holm_log_levels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
