@@ -3,7 +3,8 @@
     python benchmarks/evidence_lab.py --seeds 1 2 3 --cache build/lab
 
 Needs PyTorch and tokenizers (`pip install 'stillwatch[lab]'`). The methods were developed on seeds from
-1000 upwards; the seeds judged here were not looked at before. `--all` trains the students that no bar needs
+1000 upwards. Seeds 1 and 2 were looked at once before the rewriting model was trained for longer, so the rewritten
+student is judged cleanly from seed 3 on only. `--all` trains the students that no bar needs
 as well: other shares, rewriting of marked answers, two teachers, four accounts, dual keys.
 """
 
