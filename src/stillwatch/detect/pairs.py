@@ -7,6 +7,9 @@ at most B(B-1)/2 pairs (`docs/method.md`, section "Groups").
 
 from __future__ import annotations
 
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,10 +20,6 @@ import numpy.typing as npt
 from stillwatch.stats.poisson import critical_counts
 
 Ints = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
-
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_SLOTS_A_PAIR = 4
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,14 @@ class Incidence:
         return np.searchsorted(self.key, np.arange(self.keys + 1))
 
     @cached_property
-    def _by_account(self) -> tuple[Ints, Ints]:
+    def by_account(self) -> tuple[Ints, Ints]:
+        """Rows in the order of accounts, shape (I,), and where each account starts, shape (accounts + 1,)."""
         order = np.argsort(self.account, kind="stable")
         return order, np.searchsorted(self.account[order], np.arange(self.accounts + 1))
 
     def rows_of(self, accounts: Ints) -> Ints:
         """Return the rows of the given accounts."""
-        order, bounds = self._by_account
+        order, bounds = self.by_account
         low, length = bounds[accounts], bounds[accounts + 1] - bounds[accounts]
         start = np.repeat(low - np.concatenate([[0], np.cumsum(length)[:-1]]), length)
         rows: Ints = order[start + np.arange(start.size)]
@@ -93,52 +93,63 @@ class Pairs:
 def repeated_pairs(incidence: Incidence) -> Pairs:
     """Count for every pair of accounts that used at least two of the same keys how many those are.
 
-    Most pairs meet in a single key. They are counted in small slots by a hash first, and only pairs whose
-    slot was met twice are written out.
+    The upper triangle of a sparse matrix product, row by row (Gustavson 1978, doi 10.1145/355791.355796): the
+    counts of one account's partners lie in one small array, and most pairs, which meet in a single key, are
+    never written out. Accounts are divided among the cores.
     """
-    bits = max(4, (_SLOTS_A_PAIR * pair_count(incidence)).bit_length())
-    slots = np.zeros(1 << bits, np.uint8)
-    total = _count(incidence.bounds, incidence.account, incidence.accounts, slots, 64 - bits)
-    codes = np.empty(total, np.int64)
-    _write(incidence.bounds, incidence.account, incidence.accounts, slots, 64 - bits, codes)
-    codes.sort()
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    shared = np.diff(starts, append=codes.size)
-    code, shared = codes[starts[shared >= 2]], shared[shared >= 2]
-    return Pairs(code // max(incidence.accounts, 1), code % max(incidence.accounts, 1), shared)
+    order, bounds = incidence.by_account
+    parts = os.cpu_count() or 1
+    cuts = np.searchsorted(bounds, np.linspace(0, order.size, parts + 1)[1:-1])
+    ranges = itertools.pairwise([0, *cuts.tolist(), incidence.accounts])
+
+    small = incidence.account.astype(np.int32)  # half the memory to read at random
+
+    def count(part: tuple[int, int]) -> tuple[Ints, Ints, Ints]:
+        found: tuple[Ints, Ints, Ints] = _partners(
+            *part, order, bounds, incidence.key, incidence.bounds, small
+        )
+        return found
+
+    with ThreadPoolExecutor(parts) as pool:
+        found = list(pool.map(count, ranges))
+    a, b, shared = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Pairs(a, b, shared)
 
 
 @numba.njit(cache=True, nogil=True)
-def _slot(code: int, shift: int) -> np.uint64:
-    return (np.uint64(code) * _MULTIPLIER) >> np.uint64(shift)
-
-
-@numba.njit(cache=True, nogil=True)
-def _count(bounds: Ints, account: Ints, accounts: int, slots: Bytes, shift: int) -> int:
-    """Mark the slots that are met twice and return how many pairs they hold."""
-    held = 0
-    for key in range(bounds.size - 1):
-        for a in range(bounds[key], bounds[key + 1]):
-            base = account[a] * accounts
-            for b in range(a + 1, bounds[key + 1]):
-                slot = _slot(base + account[b], shift)
-                before = slots[slot]
-                held += 2 if before == 1 else before // 2
-                slots[slot] = min(before + 1, 2)
-    return held
-
-
-@numba.njit(cache=True, nogil=True)
-def _write(bounds: Ints, account: Ints, accounts: int, slots: Bytes, shift: int, codes: Ints) -> None:
-    filled = 0
-    for key in range(bounds.size - 1):
-        for a in range(bounds[key], bounds[key + 1]):
-            base = account[a] * accounts
-            for b in range(a + 1, bounds[key + 1]):
-                code = base + account[b]
-                if slots[_slot(code, shift)] == 2:
-                    codes[filled] = code
-                    filled += 1
+def _partners(
+    first: int,
+    last: int,
+    order: Ints,
+    bounds: Ints,
+    key: Ints,
+    ends: Ints,
+    account: npt.NDArray[np.int32],
+) -> tuple[Ints, Ints, Ints]:
+    """Count the keys that each account from `first` to before `last` shares with each later account."""
+    counts = np.zeros(bounds.size - 1, np.int32)
+    met = np.empty(bounds.size - 1, np.int64)
+    found, filled = np.empty((1024, 3), np.int64), 0
+    for one in range(first, last):
+        size = 0
+        for place in range(bounds[one], bounds[one + 1]):
+            row = order[place]
+            for other in range(row + 1, ends[key[row] + 1]):
+                partner = account[other]
+                if counts[partner] == 1:  # met for the second time
+                    met[size] = partner
+                    size += 1
+                counts[partner] += 1
+        while filled + size > found.shape[0]:
+            found = np.concatenate((found, np.empty_like(found)))
+        for partner in np.sort(met[:size]):
+            found[filled] = one, partner, np.int64(counts[partner])
+            filled += 1
+        for place in range(bounds[one], bounds[one + 1]):
+            row = order[place]
+            for other in range(row + 1, ends[key[row] + 1]):
+                counts[account[other]] = 0
+    return found[:filled, 0].copy(), found[:filled, 1].copy(), found[:filled, 2].copy()
 
 
 def validated(pairs: Pairs, incidence: Incidence, level: float) -> Pairs:
