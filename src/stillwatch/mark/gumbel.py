@@ -200,6 +200,7 @@ def serve(
     alpha: float,
     scores: Scores,
     out: Scores,
+    outcome: Tokens,
     tally: npt.NDArray[np.int64],
 ) -> None:
     """Do one step of a batch in one call, since a step of a small model leaves time for little more.
@@ -217,6 +218,7 @@ def serve(
         alpha: Share of key B.
         scores: Log weights after temperature and truncation, shape (n, vocabulary).
         out: Becomes the scores that allow the chosen token alone, or the row as it came.
+        outcome: Becomes the chosen token, -1 where the row stays as it came, shape (n,).
         tally: Counts answer tokens, those that could be marked, and those that were, shape (3, n); updated.
     """
     rows, length = tokens.shape
@@ -234,6 +236,7 @@ def serve(
             tally[1, row] += _is_uncertain(scores[row])
             tally[2, row] += 1
         tally[0, row] += not finished[row]
+        outcome[row] = chosen
         _keep(scores[row], chosen, out[row])
 
 

@@ -34,7 +34,7 @@ def generate(model, marking, **options):
     ids = torch.arange(2, 2 + 3 * PROMPT).reshape(3, PROMPT)
     settings = {"do_sample": True, "top_k": 0, "max_new_tokens": NEW, "pad_token_id": 0, **options}
     rows = model.generate(ids, attention_mask=torch.ones_like(ids), watermarking_config=marking, **settings)
-    return rows[:, PROMPT:].numpy()
+    return getattr(rows, "sequences", rows)[:, PROMPT:].numpy()
 
 
 def pairs(answer: np.ndarray, width: int, stop: int | None = STOP) -> tuple[np.ndarray, np.ndarray]:
@@ -89,6 +89,29 @@ def test_the_same_key_gives_the_same_answer_whatever_the_free_draws(model):
         for seed in (0, 1)
     )
     assert (first == second).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"renormalize_logits": True}, {"output_scores": True, "return_dict_in_generate": True}],
+    ids=["renormalised", "kept"],
+)
+def test_what_else_reads_the_scores_changes_no_answer(model, options):
+    once = Deduplication("none")
+    plain, other = (
+        generate(model, adapter.GumbelMarking(GumbelMax(), KEYS, np.random.default_rng(0), once), **more)
+        for more in ({}, options)
+    )
+    assert (plain == other).all()
+
+
+def test_marked_rows_leave_the_dice_to_the_others(model):
+    """Without repeated contexts nothing is left to draw, so `torch`'s generator stays where it was."""
+    marking = adapter.GumbelMarking(GumbelMax(), KEYS, np.random.default_rng(0), Deduplication("none"))
+    generate(model, marking)
+    after = torch.get_rng_state()
+    torch.manual_seed(2)
+    assert (torch.get_rng_state() == after).all()
 
 
 def test_several_answers_to_a_prompt_share_its_key(model):

@@ -28,6 +28,7 @@ try:
     from transformers.generation.logits_process import LogitsProcessor
 
     from stillwatch.mark.adapters import torch_ops
+    from stillwatch.mark.adapters.decided import DecidedScores
 except ImportError as error:
     raise MissingExtra("Marking in Transformers", "transformers") from error
 
@@ -250,9 +251,9 @@ class GumbelProcessor(_Processor):
         given = scores.detach()
         if given.dtype is not torch.float32 or not given.is_contiguous():
             given = given.float().contiguous()
-        out = torch.empty_like(given)
-        gumbel.serve(tokens, *self.fixed, given.numpy(), out.numpy(), self.tally.counts)
-        return out
+        out, outcome = torch.empty_like(given), np.empty(len(given), dtype=np.int64)
+        gumbel.serve(tokens, *self.fixed, given.numpy(), out.numpy(), outcome, self.tally.counts)
+        return DecidedScores.of(out, outcome)
 
     def _choose_on_device(self, tokens: npt.NDArray[np.int64], scores: torch.Tensor) -> torch.Tensor:
         """Choose in PyTorch operations on the device of `scores`; contexts are looked up on the host."""
