@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from stillwatch.ingest.fingerprint.kernel import run_column, run_rows
 from stillwatch.ingest.fingerprint.key import FingerprintKey, inner_secret, outer_secret
-from stillwatch.ingest.fingerprint.layout import KEYS_PER_ROW, Column, Constants, Fingerprints, new_work
+from stillwatch.ingest.fingerprint.layout import (
+    KEYS_PER_ROW,
+    Column,
+    Columns,
+    Constants,
+    Fingerprints,
+    new_work,
+)
 from stillwatch.ingest.fingerprint.lexicon import LANGUAGES, lexicon
 from stillwatch.ingest.fingerprint.tokens import LOOKAHEAD
 from stillwatch.ingest.fingerprint.unicode_table import unicode_table
@@ -20,6 +28,8 @@ from stillwatch.model.columns import EXCHANGE_SCHEMA, TEXT_SCHEMA
 from stillwatch.model.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
 
     from stillwatch.model.views import KeyKind
@@ -41,12 +51,42 @@ FINGERPRINT_SCHEMA = pa.schema(
 )
 """Columns of the result of `fingerprint`, in this order."""
 
-_BLOCK = 4096
-_SLICES = 8
-_LEAST_ROWS = 64
-"""Fewer rows than these are not worth a thread."""
+_SLICE_WEIGHT = 1 << 20
+"""Weight of a slice of rows: it fits the processor's caches, and threads end at about the same time."""
 _ROW_WEIGHT = 64
 """What a row costs beside its text, in bytes of text."""
+_GRID = 4096
+"""Places between rows, evenly spread, at which a slice may begin."""
+
+
+class Source(NamedTuple):
+    """A column of text, of which slices are handed to the kernel.
+
+    Attributes:
+        array: The column; the addresses hold as long as it lives.
+        base: Address of its bytes.
+        safe: Last address at which the fast path may start to read.
+        offsets: Where each text begins, and where the last one ends, shape (rows + 1,).
+        nulls: Whether each text is null, shape (rows,); None where none is.
+    """
+
+    array: Any
+    base: int
+    safe: int
+    offsets: NDArray[Any]
+    nulls: NDArray[np.bool_] | None
+
+
+class Part(NamedTuple):
+    """Text keys of a slice of rows, which are put in their place when all slices are done.
+
+    Attributes:
+        start: First row of the slice.
+        keys: Keys of its rows, one row after the other.
+    """
+
+    start: int
+    keys: NDArray[np.uint64]
 
 
 def fingerprint(text: pa.RecordBatch, key: FingerprintKey, threads: int = 1) -> pa.RecordBatch:
@@ -59,7 +99,7 @@ def fingerprint(text: pa.RecordBatch, key: FingerprintKey, threads: int = 1) -> 
         text: Columns of `TEXT_SCHEMA` (string, large_string, string_view or dictionaries of them); others
             are ignored. Invalid UTF-8 is read as U+FFFD.
         key: Key of the deployment.
-        threads: Rows are divided among so many threads; the interpreter's lock is not held.
+        threads: Rows are divided among at most so many threads; the interpreter's lock is not held.
 
     Returns:
         One row an exchange with the columns of `FINGERPRINT_SCHEMA`.
@@ -75,53 +115,57 @@ def fingerprint(text: pa.RecordBatch, key: FingerprintKey, threads: int = 1) -> 
     """
     if threads < 1:
         raise InputError("fingerprint", f"threads is {threads}", "give one or more")
-    columns = [_text(_named(text, name), name) for name in TEXT_SCHEMA.names]
+    sources = [_source(_text(_named(text, name), name)) for name in TEXT_SCHEMA.names]
     constants = Constants(inner_secret(key), outer_secret(key, "text"), unicode_table(), lexicon())
-    spans = list(pairwise(_bounds(columns, text.num_rows, threads)))
-    out = _allocate(text.num_rows)
-
-    def run(span: tuple[int, int]) -> list[NDArray[np.uint64]]:
-        mine = [column.slice(span[0], span[1] - span[0]) for column in columns]
-        return _fingerprint(mine, constants, _rows(out, *span))
-
-    if len(spans) == 1:
-        parts = run(spans[0])
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            parts = [part for found in pool.map(run, spans) for part in found]
-    return _result(out, np.concatenate([*parts, np.empty(0, np.uint64)]))
+    spans = list(pairwise(_bounds(sources, text.num_rows)))
+    out, left = _allocate(text.num_rows), deque(spans)
+    most = max((stop - start for start, stop in spans), default=0)
+    parts = _together(lambda: _take(left, sources, constants, out, most), min(threads, len(spans)))
+    return _result(out, np.concatenate([*(part.keys for part in parts), np.empty(0, np.uint64)]))
 
 
-def _fingerprint(arrays: list[Any], constants: Constants, out: Fingerprints) -> list[NDArray[np.uint64]]:
-    """Fill the columns of `out` and return the text keys of all rows, block by block."""
-    named = dict(zip(TEXT_SCHEMA.names, map(_column, arrays), strict=True))
-    columns = (named["system"], named["history"], named["prompt"], named["tools"])
-    rows, work = out.cell.size, new_work()
-    # room for the most keys that rows can have is made for a block only and used again: fresh memory costs
-    # more than the keys, and two threads wait for each other when they ask for it
-    room = min(rows, _BLOCK) * KEYS_PER_ROW
+def _together(work: Callable[[], list[Part]], threads: int) -> list[Part]:
+    """Do `work` on so many threads, of which the calling one is one; return all parts in order of rows."""
+    if threads <= 1:
+        return work()
+    with ThreadPoolExecutor(threads - 1, "stillwatch-fingerprint") as pool:
+        others = [pool.submit(work) for _ in range(threads - 1)]
+        parts = work()
+        for other in others:
+            parts += other.result()
+    return sorted(parts, key=lambda part: part.start)
+
+
+def _take(
+    left: deque[tuple[int, int]], sources: list[Source], constants: Constants, out: Fingerprints, most: int
+) -> list[Part]:
+    """Fingerprint slices for as long as any are `left`; a thread that is held up holds up no other.
+
+    Working memory for slices of at most `most` rows is made once and used for all of them: fresh memory
+    costs more than what is put there, and threads wait for each other when they ask for it.
+    """
+    work, room = new_work(), most * KEYS_PER_ROW
     keys, kinds = np.empty(room, np.uint64), np.empty(room, np.uint8)
     parts = []
-    for start in range(0, rows, _BLOCK):
-        stop = min(start + _BLOCK, rows)
-        block = _rows(out, start, stop)._replace(keys=keys, kinds=kinds)
-        written = run_rows(work, constants, _texts(columns, start, stop), block, (0, stop - start))
-        parts.append(keys[:written].copy())
+    for start, stop in _taken(left):
+        texts = _texts(sources, start, stop)
+        by_row: list[Any] = [column[start:stop] for column in out[2:]]
+        written = run_rows(work, constants, texts, Fingerprints(keys, kinds, *by_row), (0, stop - start))
+        parts.append(Part(start, keys[:written].copy()))
     return parts
 
 
-def _rows(out: Fingerprints, start: int, stop: int) -> Fingerprints:
-    """Return the rows from `start` to `stop`; their keys are kept elsewhere."""
-    by_row: dict[str, Any] = {name: getattr(out, name)[start:stop] for name in Fingerprints._fields[2:]}
-    return out._replace(**by_row)
+def _taken(left: deque[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Take what is `left`, which other threads take too, until nothing is."""
+    with suppress(IndexError):
+        while True:
+            yield left.popleft()
 
 
-def _texts(columns: tuple[Column, ...], start: int, stop: int) -> tuple[Column, Column, Column, Column]:
-    system, history, prompt, tools = (
-        column._replace(starts=column.starts[start:stop], stops=column.stops[start:stop])
-        for column in columns
-    )
-    return system, history, prompt, tools
+def _texts(sources: list[Source], start: int, stop: int) -> Columns:
+    columns = (_column(source, start, stop) for source in sources)
+    named = dict(zip(TEXT_SCHEMA.names, columns, strict=True))
+    return named["system"], named["history"], named["prompt"], named["tools"]
 
 
 def hash_column(values: pa.Array, key: FingerprintKey, kind: KeyKind) -> pa.Int64Array:
@@ -138,10 +182,11 @@ def hash_column(values: pa.Array, key: FingerprintKey, kind: KeyKind) -> pa.Int6
     Raises:
         InputError: `values` holds no text.
     """
-    array = _text(values, f"column for {kind.name.lower()} keys")
-    out = np.zeros(len(array), np.uint64)
-    run_column(outer_secret(key, "column"), _column(array), np.uint64(kind.value), out)
-    return pa.array(out.view(np.int64), pa.int64(), mask=_nulls(array))
+    source = _source(_text(values, f"column for {kind.name.lower()} keys"))
+    rows = len(source.array)
+    out = np.zeros(rows, np.uint64)
+    run_column(outer_secret(key, "column"), _column(source, 0, rows), np.uint64(kind.value), out)
+    return pa.array(out.view(np.int64), pa.int64(), mask=source.nulls)
 
 
 def _named(text: pa.RecordBatch, name: str) -> Any:
@@ -165,21 +210,25 @@ def _text(values: Any, where: str) -> Any:
     return values.cast(pa.large_string())
 
 
-def _column(array: Any) -> Column:
-    """Return the addresses of a string array; the caller keeps `array` alive."""
+def _source(array: Any) -> Source:
+    """Return where the texts of a string array stand."""
     _validity, offsets, data = array.buffers()
-    wide = array.type == pa.large_string()
-    if offsets is None or len(array) == 0:
-        empty = np.zeros(len(array), np.int64)
-        return Column(0, -1, empty, empty - 1)
-    places = np.frombuffer(offsets, np.int64 if wide else np.int32)[
-        array.offset : array.offset + len(array) + 1
-    ]
-    starts, stops = places[:-1].astype(np.int64), places[1:].astype(np.int64)
-    if array.null_count:
-        stops[_nulls(array)] = -1
+    nulls = _nulls(array) if array.null_count else None
+    if offsets is None or array.null_count == len(array):
+        return Source(array, 0, -1, np.zeros(len(array) + 1, np.int32), nulls)
+    kind = np.int64 if array.type == pa.large_string() else np.int32
+    places = np.frombuffer(offsets, kind)[array.offset : array.offset + len(array) + 1]
     address, size = (data.address, data.size) if data is not None else (0, 0)
-    return Column(address, address + size - LOOKAHEAD, starts, stops)
+    return Source(array, address, address + size - LOOKAHEAD, places, nulls)
+
+
+def _column(source: Source, start: int, stop: int) -> Column:
+    """Return the texts from row `start` to row `stop` for the kernel."""
+    starts = source.offsets[start:stop].astype(np.int64)
+    stops = source.offsets[start + 1 : stop + 1].astype(np.int64)
+    if source.nulls is not None:
+        stops[source.nulls[start:stop]] = -1
+    return Column(source.base, source.safe, starts, stops)
 
 
 def _nulls(array: Any) -> NDArray[np.bool_]:
@@ -187,21 +236,15 @@ def _nulls(array: Any) -> NDArray[np.bool_]:
     return nulls
 
 
-def _bounds(columns: list[Any], rows: int, threads: int) -> list[int]:
-    """Return the bounds of slices of about equal numbers of bytes, a few for each thread.
-
-    Threads take slices as they become free, so that one that is held up does not hold up all.
-    """
-    if threads == 1 or rows < 2 * _LEAST_ROWS:
-        return [0, rows]
-    slices = threads * max(1, min(_SLICES, rows // (threads * _BLOCK)))
-    weights = np.full(rows, _ROW_WEIGHT, np.int64)
-    for column in columns:
-        if column.null_count < rows:
-            weights += pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
-    total = np.cumsum(weights)
-    inner = np.searchsorted(total, total[-1] * np.arange(1, slices) / slices)
-    return [int(bound) for bound in np.unique([0, *inner, rows])]
+def _bounds(sources: list[Source], rows: int) -> list[int]:
+    """Return the bounds of slices of about equal weight, which is `_SLICE_WEIGHT` or less."""
+    steps = np.linspace(0, rows, min(rows, _GRID) + 1).astype(np.int64)
+    weights = _ROW_WEIGHT * steps
+    for source in sources:
+        weights += source.offsets[steps] - source.offsets[0]
+    slices = max(1, -(-int(weights[-1]) // _SLICE_WEIGHT))
+    inner = np.searchsorted(weights, weights[-1] * np.arange(1, slices) / slices)
+    return [int(bound) for bound in np.unique([0, *steps[inner], rows])]
 
 
 def _allocate(rows: int) -> Fingerprints:
@@ -221,17 +264,22 @@ def _allocate(rows: int) -> Fingerprints:
 
 
 def _result(out: Fingerprints, keys: NDArray[np.uint64]) -> pa.RecordBatch:
-    columns = [_lists(keys, out.key_count)]
-    columns += [
-        pa.array(values.view(np.int64), pa.int64(), mask=out.present & (1 << place) == 0)
-        for place, values in enumerate((out.system, out.tools, out.item, out.prefix))
+    hashes = [values.view(np.int64) for values in (out.system, out.tools, out.item, out.prefix)]
+    columns = [
+        _lists(keys, out.key_count),
+        *(_nullable(values, out.present & (1 << place)) for place, values in enumerate(hashes)),
+        _nullable(out.cell, out.cell >= 0),
+        pa.array(LANGUAGES, pa.string()).take(_nullable(out.language, out.language >= 0)),
+        _nullable(out.elicitation, out.elicitation >= 0),
     ]
-    columns.append(pa.array(out.cell, pa.int16(), mask=out.cell < 0))
-    columns.append(
-        pa.array(LANGUAGES, pa.string()).take(pa.array(out.language, pa.int8(), mask=out.language < 0))
-    )
-    columns.append(pa.array(out.elicitation, pa.int32(), mask=out.elicitation < 0))
     return pa.RecordBatch.from_arrays(columns, schema=FINGERPRINT_SCHEMA)
+
+
+def _nullable(values: NDArray[Any], valid: NDArray[Any]) -> Any:
+    """Return `values` as an array that shares their memory; null where `valid` is zero."""
+    present = pa.py_buffer(np.packbits(valid, bitorder="little"))
+    kind = pa.from_numpy_dtype(values.dtype)
+    return pa.Array.from_buffers(kind, values.size, [present, pa.py_buffer(values)])
 
 
 def _lists(values: NDArray[np.uint64], counts: NDArray[np.int64]) -> Any:
