@@ -8,7 +8,7 @@ import pytest
 
 from stillwatch.model.columns import ACCOUNT_SCHEMA, ENFORCEMENT_SCHEMA, EXCHANGE_SCHEMA
 from stillwatch.store import StoreWriter, open_store
-from stillwatch.store.engine import epoch_us
+from stillwatch.store.engine import epoch_us, map_batches
 
 LOW, HIGH = -(2**63), 2**63 - 1
 ODD = 2**62 + 1  # not representable as a double
@@ -310,6 +310,29 @@ def test_batches_have_the_type_of_the_whole(rows):
         ]
     assert pa.Table.from_batches(batches).num_rows == 6
     assert sorted(pa.Table.from_batches(batches)["exchange_id"].to_pylist()) == [f"e{n}" for n in range(6)]
+
+
+def test_a_function_maps_all_rows_and_may_give_fewer(rows):
+    schema = pa.schema({"n": pa.int64()})
+
+    def lengths(batch):
+        lists = batch["keys"].drop_null()
+        return pa.record_batch([lists.value_lengths().cast(pa.int64())], schema=schema)
+
+    found = map_batches(rows.select("keys", "system_fp"), lengths, schema)
+    assert found.schema == schema
+    assert sorted(found["n"].to_pylist()) == sorted(
+        len(k) for k in BATCH["keys"].to_pylist() if k is not None
+    )
+
+
+def test_a_function_is_given_the_types_of_the_table(rows):
+    table = rows.select("exchange_id", "ts", "keys", "system_fp", "cell").mutate(
+        small=ibis.literal(1, "int8")
+    )
+    schema = pa.schema([(name, kind.to_pyarrow()) for name, kind in table.schema().items()])
+    found = map_batches(table, lambda batch: batch, schema)
+    assert sorted(found.to_pylist(), key=repr) == sorted(table.to_pyarrow().to_pylist(), key=repr)
 
 
 def test_a_query_may_follow_a_stream(rows):

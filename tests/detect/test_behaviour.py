@@ -9,7 +9,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.detect.behaviour import COLUMNS, mode_of, read_behaviour, strand_rows
+from stillwatch.detect.behaviour import COLUMNS, Sample, mode_of, read_behaviour, strand_rows
+from stillwatch.detect.carriers import Marks
 from stillwatch.model.columns import EXCHANGE_SCHEMA
 
 START = datetime(2026, 10, 5, tzinfo=UTC)
@@ -108,9 +109,19 @@ def test_only_sampled_accounts_of_the_right_group_are_read():
             "tools_fp": pa.array([None] * 4, pa.int64()),
         }
     )
-    marks = pa.table({"member": [10, 11, 12], "group": [0, 0, 1], "bit": [1, 2, 1]})
-    sampled = pa.table({"account_fp": [1, 2], "group": [0, 1]})
-    tables = map(ibis.memtable, (exchanges, marks, sampled))
-    rows = strand_rows(*tables, ("account_fp", "ts")).to_pyarrow().to_pylist()
+    marks = Marks.of(*np.array([[10, 11, 12], [0, 0, 1], [1, 2, 1]]), 2)
+    sampled = Sample(*np.array([[1, 2, 9], [0, 1, 0]]))
+    rows = strand_rows(ibis.memtable(exchanges), marks, sampled, ("account_fp", "ts")).to_pylist()
     got = sorted((row["group"], row["account_fp"], row["ts"].hour) for row in rows)
     assert got == [(0, 1, 0), (0, 1, 1), (1, 2, 2)]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.tuples(*[st.integers(0, 3)] * 3), max_size=30), st.randoms())
+def test_rows_of_one_moment_stand_in_the_order_of_their_prompts(sent, random):
+    sent = [
+        row(group, int(FINGERPRINT[account]), 1, item_fp=item) for group, account, item in sent if account < 3
+    ]
+    got = read_behaviour(table(random.sample(sent, len(sent))), FINGERPRINT)
+    order = list(zip(got.group.tolist(), got.account.tolist(), got.item.tolist(), strict=True))
+    assert order == sorted(order)

@@ -4,9 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.detect.keyclasses import index_of, key_classes
+from stillwatch.detect.keyclasses import key_classes
 
-INT64 = st.integers(-(2**63), 2**63 - 1)
 ROWS = st.lists(st.sets(st.integers(0, 9), max_size=6), max_size=25)
 checked = settings(deadline=None, max_examples=30)
 
@@ -19,15 +18,6 @@ def columns(rows):
 
 def classes(rows, keys, overlap=0.5):
     return key_classes(*columns(rows), np.array(keys, np.int64), overlap)
-
-
-@checked
-@given(st.lists(INT64, max_size=40), st.lists(INT64, max_size=40, unique=True), st.data())
-def test_index_of_is_a_dictionary(loose, keys, data):
-    values = loose + (data.draw(st.lists(st.sampled_from(keys), max_size=20)) if keys else [])
-    found = index_of(np.array(values, np.int64), np.array(keys, np.int64))
-    place = {key: at for at, key in enumerate(keys)}
-    assert found.tolist() == [place.get(value, -1) for value in values]
 
 
 @checked

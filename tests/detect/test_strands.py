@@ -1,6 +1,8 @@
 """Strands against plain loops."""
 
-from collections import defaultdict
+import functools
+import operator
+from collections import Counter, defaultdict
 
 import ibis
 import numpy as np
@@ -9,30 +11,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.detect.strands import carrying, split_strands, strand_counts
+from stillwatch.detect.carriers import Marks
+from stillwatch.detect.strands import HITS, split_strands, strand_hits
 
 DAY = 86_400_000_000
-NUMBERS = ("discovery", "confirm_a", "confirm_b", "first", "last", "input_tokens", "output_tokens", "bits")
-ROW = st.tuples(*[st.integers(0, 5)] * 3, *[st.integers(0, 10**6)] * 4, st.integers(1, 2**61))
-
-
-@st.composite
-def counted(draw):
-    """Rows of `strand_counts`, one for each group, account and day, in any order."""
-    places = draw(st.sets(st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 4)), max_size=40))
-    return [(*place, *draw(ROW)) for place in draw(st.permutations(sorted(places)))]
+ROW = st.tuples(
+    *[st.integers(0, 3), st.integers(0, 5), st.integers(-2 * DAY, 3 * DAY), st.integers(0, 2)],
+    *[st.integers(0, 10**6)] * 2,
+    st.integers(1, 2**61),
+)
+CARRIED = st.lists(ROW, max_size=40)
 
 
 def table_of(rows, fingerprint):
-    names = ("group", "account_fp", "day", *NUMBERS)
-    columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {name: [] for name in names}
+    columns = (
+        dict(zip(HITS.names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(HITS.names, ())
+    )
     columns["account_fp"] = [int(fingerprint[a]) for a in columns["account_fp"]]
-    return pa.table({name: pa.array(column, pa.int64()) for name, column in columns.items()})
+    return pa.table(columns, schema=HITS)
 
 
-@settings(deadline=None, max_examples=30)
-@given(counted(), st.permutations(range(6)))
-def test_strands_are_sums_over_the_days_of_an_account(rows, order):
+@settings(deadline=None, max_examples=50)
+@given(CARRIED, st.permutations(range(6)))
+def test_strands_are_sums_over_the_exchanges_of_an_account(rows, order):
     fingerprint = np.array(order, np.int64) * 1000 - 2500
     split = split_strands(table_of(rows, fingerprint), fingerprint, 5)
     assert len(split) == 5
@@ -40,24 +41,21 @@ def test_strands_are_sums_over_the_days_of_an_account(rows, order):
         mine = defaultdict(list)
         for row in rows:
             if row[0] == group:
-                mine[row[1]].append(dict(zip(("day", *NUMBERS), row[2:], strict=True)))
+                mine[row[1]].append(row)
         assert strands.account.tolist() == sorted(mine)
+        daily = Counter((account, row[2] // DAY) for account, sent in mine.items() for row in sent)
+        assert [tuple(day) for day in strands.days.tolist()] == [(*k, n) for k, n in sorted(daily.items())]
         for at, account in enumerate(strands.account.tolist()):
-            days = mine[account]
-            assert strands.hits[at].tolist() == [sum(day[name] for day in days) for name in NUMBERS[:3]]
-            assert strands.first[at] == min(day["first"] for day in days)
-            assert strands.last[at] == max(day["last"] for day in days)
-            assert strands.tokens[at].tolist() == [sum(day[name] for day in days) for name in NUMBERS[5:7]]
-            bits = 0
-            for day in days:
-                bits |= day["bits"]
-            assert strands.variety[at] == bits.bit_count()
-        assert strands.days[:, 2].sum() == strands.hits.sum()
-        assert len({(a, d) for a, d, _ in strands.days.tolist()}) == len(strands.days)
+            _, _, us, slices, sent, taken, bits = zip(*mine[account], strict=True)
+            assert strands.hits[at].tolist() == [slices.count(number) for number in range(3)]
+            assert (strands.first[at], strands.last[at]) == (min(us), max(us))
+            assert strands.tokens[at].tolist() == [sum(sent), sum(taken)]
+            assert strands.bits[at] == functools.reduce(operator.or_, bits)
+            assert strands.variety[at] == int(strands.bits[at]).bit_count()
 
 
 @settings(deadline=None, max_examples=30)
-@given(counted(), st.sets(st.integers(0, 5)))
+@given(CARRIED, st.sets(st.integers(0, 5)))
 def test_only_keeps_everything_of_the_accounts_that_stay(rows, kept):
     fingerprint = np.arange(6, dtype=np.int64)
     strands = split_strands(table_of(rows, fingerprint), fingerprint, 4)[0]
@@ -104,15 +102,13 @@ def engine_tables(rows, marks):
             },
         }
     )
-    member, group, bit = zip(*marks, strict=True)
-    marked = pa.table({"member": member, "group": group, "bit": bit})
-    return ibis.memtable(exchanges), ibis.memtable(marked)
+    return ibis.memtable(exchanges), Marks.of(*np.array(marks, np.int64).T, 2)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_strand_counts_are_those_of_a_loop_over_exchanges(seed):
+def test_strand_hits_are_those_of_a_loop_over_exchanges(seed):
     rows, marks = world(seed)
-    expected = {}
+    expected = []
     for row in rows:
         carried = {*(row["keys"] or []), row["system_fp"], row["tools_fp"]}
         for group in (0, 1):
@@ -121,30 +117,17 @@ def test_strand_counts_are_those_of_a_loop_over_exchanges(seed):
                 if owner == group and member in carried:
                     bits |= bit
             if bits:
-                place = (group, row["account_fp"], row["us"] // DAY)
-                expected.setdefault(place, []).append((row, bits))
-    exchanges, marked = engine_tables(rows, marks)
-    got = {
-        (row["group"], row["account_fp"], row["day"]): row
-        for row in strand_counts(exchanges, marked).to_pyarrow().to_pylist()
-    }
-    assert got.keys() == expected.keys()
-    for place, hits in expected.items():
-        sent, bits = zip(*hits, strict=True)
-        assert [got[place][name] for name in NUMBERS[:3]] == [
-            sum(row["slice"] == n for row in sent) for n in range(3)
-        ]
-        assert got[place]["first"] == min(row["us"] for row in sent)
-        assert got[place]["last"] == max(row["us"] for row in sent)
-        assert (got[place]["output_tokens"] or 0) == sum(row["output_tokens"] or 0 for row in sent)
-        assert got[place]["bits"] == np.bitwise_or.reduce(bits)
-
-
-def test_an_exchange_counts_once_in_a_group_however_many_keys_it_carries():
-    rows, marks = world(5)
-    exchanges, marked = engine_tables(rows, marks)
-    found = carrying(exchanges, marked, ("account_fp", "ts", "slice")).to_pyarrow().to_pylist()
-    assert len({(row["group"], row["account_fp"], row["ts"]) for row in found}) == len(found)
+                sent = [
+                    row["account_fp"],
+                    row["us"],
+                    row["slice"],
+                    row["input_tokens"],
+                    row["output_tokens"] or 0,
+                ]
+                expected.append((group, *sent, bits))
+    got = strand_hits(*engine_tables(rows, marks))
+    assert got.schema == HITS
+    assert sorted(zip(*(column.to_pylist() for column in got.columns), strict=True)) == sorted(expected)
 
 
 def test_a_group_that_nobody_carries_is_empty():

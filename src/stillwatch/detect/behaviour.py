@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING
 
+import ibis
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.detect.keyclasses import index_of
-from stillwatch.detect.strands import carrying
+from stillwatch.detect.carriers import CARRIED, Marks, carriers
+from stillwatch.detect.keyindex import KeyIndex, index_of
+from stillwatch.store.engine import map_batches
 
 if TYPE_CHECKING:
     import builtins
@@ -85,20 +88,48 @@ class Behaviour:
         return Behaviour(**{name: column[chosen] for name, column in columns.items()}, models=self.models)
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Accounts of several groups whose exchanges are read.
+
+    Attributes:
+        fingerprint: Fingerprints of the accounts, shape (n,); an account of two groups stands there twice.
+        group: Number of the group, shape (n,).
+    """
+
+    fingerprint: Ints
+    group: Ints
+
+
 def strand_rows(
-    exchanges: ir.Table, marks: ir.Table, accounts: ir.Table, columns: tuple[str, ...] = COLUMNS
-) -> ir.Table:
-    """Return the strand exchanges of the sampled accounts: columns group and `columns`.
+    exchanges: ir.Table, marks: Marks, sample: Sample, columns: tuple[str, ...] = COLUMNS
+) -> pa.Table:
+    """Read the strand exchanges of the sampled accounts: columns group and `columns`.
 
     Args:
         exchanges: Exchanges with the column slice.
-        marks: Columns member and group.
-        accounts: Columns account_fp and group: which accounts are sampled for which group.
-        columns: Columns to read.
+        marks: The keys of all groups.
+        sample: Which accounts are sampled for which group.
+        columns: Columns to read, account_fp among them.
     """
-    chosen = exchanges.semi_join(accounts, "account_fp").select(*exchanges.columns)
-    rows = carrying(chosen, marks, columns)
-    return rows.semi_join(accounts, ["account_fp", "group"])
+    accounts, number = np.unique(sample.fingerprint, return_inverse=True)
+    known = ibis.memtable(pa.table({"account_fp": accounts}))
+    sent = exchanges.semi_join(known, "account_fp").select(*dict.fromkeys((*columns, *CARRIED)))
+    wanted = KeyIndex.of(np.unique(number * marks.groups + sample.group))
+    function = partial(_sampled, marks=marks, accounts=KeyIndex.of(accounts), wanted=wanted, columns=columns)
+    fields = [(name, kind.to_pyarrow()) for name, kind in sent.select(*columns).schema().items()]
+    return map_batches(sent, function, pa.schema([("group", pa.int64()), *fields]))
+
+
+def _sampled(
+    batch: pa.RecordBatch, marks: Marks, accounts: KeyIndex, wanted: KeyIndex, columns: tuple[str, ...]
+) -> pa.RecordBatch:
+    found = carriers(batch, marks)
+    account = accounts.find(batch["account_fp"].to_numpy())[found.row]
+    chosen = (account >= 0) & (wanted.find(account * marks.groups + found.group) >= 0)
+    sent = batch.select(columns).take(pa.array(found.row[chosen]))
+    group = pa.array(found.group[chosen])
+    return pa.record_batch([group, *sent.columns], names=["group", *columns])
 
 
 def read_behaviour(rows: pa.Table, fingerprint: Ints) -> Behaviour:
@@ -125,11 +156,24 @@ def read_behaviour(rows: pa.Table, fingerprint: Ints) -> Behaviour:
         "turn": rows["turn"].fill_null(_UNSEEN).to_numpy().astype(np.int64),
         "address": _code(rows["ip"]),
     }
-    whose = columns["group"] * fingerprint.size + account
-    order = np.lexsort((columns["item"], columns["second"], whose))
+    whose = (columns["group"] + 1) * fingerprint.size + account
+    order = _ordered(whose, columns["second"], columns["item"])
     ordered = {name: column[order] for name, column in columns.items()}
     ordered |= {name: _renumbered(ordered[name]) for name in ("sampling", "client", "address")}
     return Behaviour(**ordered, models=tuple(models.to_pylist()))
+
+
+def _ordered(whose: Ints, second: Floats, item: Ints) -> Ints:
+    """Return the order by owner, then time, then item; as `np.lexsort`, but ties in time are rare."""
+    by_time = np.argsort(second)
+    rank = np.empty_like(by_time)
+    rank[by_time] = np.cumsum(np.diff(second[by_time], prepend=-np.inf) > 0)
+    code = whose * (second.size + 1) + rank
+    order: Ints = np.argsort(code)
+    same = np.diff(code[order], prepend=-1) == 0
+    tied = np.flatnonzero(same | np.append(same[1:], False))
+    order[tied] = order[tied][np.lexsort((item[order[tied]], code[order[tied]]))]
+    return order
 
 
 def _code(column: pa.ChunkedArray) -> Ints:

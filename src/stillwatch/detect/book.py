@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.detect.keyclasses import index_of
+from stillwatch.detect.keyindex import index_of
 from stillwatch.detect.ledger import sampling_order
 from stillwatch.detect.tables import CONFIRM_A, CONFIRM_B, DISCOVERY
 from stillwatch.model.views import KIND_BITS, KeyKind

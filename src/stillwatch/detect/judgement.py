@@ -16,6 +16,7 @@ import pyarrow as pa
 from stillwatch.detect import behaviour, evidence, features, membership, strands, verdict
 from stillwatch.detect.assemble import Judged
 from stillwatch.detect.candidates import Candidate, refined
+from stillwatch.detect.carriers import CLASS_BITS, Marks
 from stillwatch.detect.placebo import Placebos, draw_pool
 from stillwatch.detect.profiles import Frame, make_profiles, newest_model
 from stillwatch.detect.tables import Span, confirmation_blocks
@@ -106,8 +107,8 @@ def _confirm(
     """Confirm each candidate; None where the sharing is not proven or too few accounts are left."""
     if not found:
         return []
-    counts = strands.strand_counts(exchanges, marks_of(discovered, [one.keys for one in found])).to_pyarrow()
-    carriers = strands.split_strands(counts, book.fingerprint, len(found))
+    hits = strands.strand_hits(exchanges, marks_of(discovered, [one.keys for one in found]))
+    carriers = strands.split_strands(hits, book.fingerprint, len(found))
     sizes = [one.keys.size for one in found]
     with ThreadPoolExecutor() as pool:  # the arithmetic is compiled and lets other threads run
         confirmed = list(
@@ -125,16 +126,12 @@ def _distinct(groups: Sequence[Confirmed | None]) -> list[Confirmed]:
     return [known[at] for at in membership.distinct([group.membership for group in known])]
 
 
-def marks_of(discovered: Discovered, chosen: Sequence[Ints]) -> ir.Table:
-    """Return the raw keys of each group for the engine: columns member, group and bit."""
+def marks_of(discovered: Discovered, chosen: Sequence[Ints]) -> Marks:
+    """Look up the raw keys of each group."""
     owner = np.repeat(np.arange(len(chosen)), [keys.size for keys in chosen])
-    classes = np.concatenate([np.arange(keys.size) for keys in chosen]) % strands.CLASS_BITS
+    classes = np.concatenate([np.arange(keys.size) for keys in chosen]) % CLASS_BITS
     raw, place = discovered.classes.members_of(discovered.keys.key[np.concatenate(list(chosen))])
-    return ibis.memtable(
-        pa.table(
-            {"member": raw, "group": owner[place].astype(np.int64), "bit": np.int64(1) << classes[place]}
-        )
-    )
+    return Marks.of(raw, owner[place], np.int64(1) << classes[place], len(chosen))
 
 
 @dataclass(frozen=True)
@@ -181,13 +178,9 @@ def read_members(
     """Read the strand exchanges of at most `most` members of each group."""
     sampled = [group.membership.strands.account[-most:] for group in groups]
     owner = np.repeat(np.arange(len(groups)), [accounts.size for accounts in sampled]).astype(np.int64)
-    chosen = ibis.memtable(
-        pa.table({"account_fp": book.fingerprint[np.concatenate(sampled)], "group": owner})
-    )
+    sample = behaviour.Sample(book.fingerprint[np.concatenate(sampled)], owner)
     marks = marks_of(discovered, [group.keys for group in groups])
-    return behaviour.read_behaviour(
-        behaviour.strand_rows(exchanges, marks, chosen).to_pyarrow(), book.fingerprint
-    )
+    return behaviour.read_behaviour(behaviour.strand_rows(exchanges, marks, sample), book.fingerprint)
 
 
 def judge(

@@ -12,45 +12,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from stillwatch.detect.keyindex import index_of
+
 Ints = npt.NDArray[np.int64]
-
-_EMPTY = np.int64(-1)
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-
-
-@numba.njit(cache=True, nogil=True)
-def _slot(value: int, mask: int) -> np.int64:
-    mixed = np.uint64(value) * _MULTIPLIER
-    return np.int64((mixed >> np.uint64(20)) & np.uint64(mask))
-
-
-@numba.njit(cache=True, nogil=True)
-def _build(keys: Ints, mask: int) -> Ints:
-    table = np.full(mask + 1, _EMPTY, dtype=np.int64)
-    for index in range(keys.size):
-        slot = _slot(keys[index], mask)
-        while table[slot] != _EMPTY:
-            slot = (slot + 1) & mask
-        table[slot] = index
-    return table
-
-
-@numba.njit(cache=True, nogil=True)
-def _lookup(values: Ints, keys: Ints, table: Ints, mask: int) -> Ints:
-    found = np.empty(values.size, dtype=np.int64)
-    for position in range(values.size):
-        slot = _slot(values[position], mask)
-        while table[slot] != _EMPTY and keys[table[slot]] != values[position]:
-            slot = (slot + 1) & mask
-        found[position] = table[slot]
-    return found
-
-
-def index_of(values: Ints, keys: Ints) -> Ints:
-    """Return for each of `values` its position in `keys` (distinct), or -1 where it is not among them."""
-    size = 1 << max(4, int(keys.size * 2).bit_length())
-    found: Ints = _lookup(values, keys, _build(keys, size - 1), size - 1)
-    return found
 
 
 @numba.njit(cache=True, nogil=True)

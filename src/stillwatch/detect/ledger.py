@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.detect.keyclasses import index_of
+from stillwatch.detect.keyindex import index_of
 from stillwatch.detect.pairs import Incidence
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from stillwatch.detect.background import Carriage, fit_background
-from stillwatch.detect.strands import CLASS_BITS, Strands
+from stillwatch.detect.carriers import CLASS_BITS
 from stillwatch.detect.tables import DISCOVERY
 from stillwatch.stats.betabinomial import log_pmfs
 from stillwatch.stats.evalues import log_mean_e
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from stillwatch.detect.book import Book, Volumes
+    from stillwatch.detect.strands import Strands
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

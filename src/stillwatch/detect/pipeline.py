@@ -13,7 +13,7 @@ from stillwatch.detect import judgement, skeletons
 from stillwatch.detect.assemble import Judged, group_of
 from stillwatch.detect.audit import audit_null
 from stillwatch.detect.behaviour import COLUMNS as BEHAVIOUR_COLUMNS
-from stillwatch.detect.behaviour import strand_rows
+from stillwatch.detect.behaviour import Sample, strand_rows
 from stillwatch.detect.book import Book, account_totals, make_book
 from stillwatch.detect.discovery import Discovered, discover
 from stillwatch.detect.pairs import Pairs
@@ -162,9 +162,7 @@ def _skeletons(
     sampled = [one.membership.strands.account[-config.behaviour_accounts :] for one in judged]
     owner = np.repeat(np.arange(len(judged)), [positions.size for positions in shown])
     chosen = _sampled_marks(sampled, owner, book)
-    rows = strand_rows(
-        exchanges, judgement.marks_of(discovered, flat), chosen, skeletons.COLUMNS
-    ).to_pyarrow()
+    rows = strand_rows(exchanges, judgement.marks_of(discovered, flat), chosen, skeletons.COLUMNS)
     raw = [discovered.classes.members_of(discovered.keys.key[position])[0] for position in flat]
     described = []
     for number, accounts in enumerate(sampled):
@@ -173,10 +171,8 @@ def _skeletons(
     return described
 
 
-def _sampled_marks(sampled: Sequence[np.ndarray], owner: np.ndarray, book: Book) -> ir.Table:
+def _sampled_marks(sampled: Sequence[np.ndarray], owner: np.ndarray, book: Book) -> Sample:
     """Pair the sampled accounts of each group with the marks of that group."""
     accounts = np.concatenate([sampled[number] for number in owner.tolist()])
     marks = np.repeat(np.arange(owner.size), [sampled[number].size for number in owner.tolist()])
-    return ibis.memtable(
-        pa.table({"account_fp": book.fingerprint[accounts], "group": marks.astype(np.int64)})
-    )
+    return Sample(book.fingerprint[accounts], marks)

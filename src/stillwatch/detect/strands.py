@@ -4,68 +4,66 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-import ibis
-import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from stillwatch.detect.keyclasses import index_of
-from stillwatch.detect.tables import CONFIRM_A, CONFIRM_B, DISCOVERY
-from stillwatch.store.engine import epoch_us
+from stillwatch.detect.carriers import CARRIED, Marks, carriers
+from stillwatch.detect.keyindex import index_of
+from stillwatch.store.engine import map_batches
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import ibis.expr.types as ir
 
 Ints = npt.NDArray[np.int64]
 
 _DAY_US = 86_400 * 1_000_000
-CLASS_BITS = 62
+_SLICES = 3
+_SENT = ("account_fp", "ts", "slice", "input_tokens", "output_tokens")
+HITS = pa.schema(
+    {
+        "group": pa.int32(),
+        "account_fp": pa.int64(),
+        "us": pa.int64(),
+        "slice": pa.int8(),
+        "input_tokens": pa.int64(),
+        "output_tokens": pa.int64(),
+        "bits": pa.int64(),
+    }
+)
+"""Columns of `strand_hits`."""
 
 
-@ibis.udf.agg.builtin(name="bit_or")
-def _bit_or(bits: int) -> int:  # type: ignore[empty-body]
-    """Name the engines' own aggregate: Ibis 12 cannot compile `.bit_or()` for Spark."""
-
-
-_ROW = ("account_fp", "ts", "slice", "input_tokens", "output_tokens")
-
-
-def carrying(exchanges: ir.Table, marks: ir.Table, columns: tuple[str, ...]) -> ir.Table:
-    """Return the exchanges that carry a marked key, once for each group: columns group, `columns` and bits.
+def strand_hits(exchanges: ir.Table, marks: Marks) -> pa.Table:
+    """Read the exchanges that carry marked keys, once for each group.
 
     Args:
         exchanges: Exchanges with the column slice.
-        marks: Columns member (a raw key), group, and bit (one of 62, by the class of the key).
-        columns: Columns to keep; exchanges that agree in all of them count once.
+        marks: The keys of all groups.
 
     Returns:
-        One row an exchange and group; bits tells which of the group's classes it carries.
+        Columns `HITS`: us is the time in microseconds since the epoch; bits tells which of the group's key
+        classes the exchange carries.
     """
-    parts = [exchanges.select(*columns, member=exchanges["keys"].unnest())]
-    for fingerprint in ("system_fp", "tools_fp"):
-        known = exchanges.filter(exchanges[fingerprint].notnull())
-        parts.append(known.select(*columns, member=known[fingerprint]))
-    hits = [part.join(marks, "member").select("group", *columns, "bit") for part in parts]
-    together = ibis.union(*hits)
-    return together.group_by(["group", *columns]).aggregate(bits=_bit_or(together.bit))
+    return map_batches(exchanges.select(*_SENT, *CARRIED), partial(_hits, marks=marks), HITS)
 
 
-def strand_counts(exchanges: ir.Table, marks: ir.Table) -> ir.Table:
-    """Sum each account's strand of each group by day (days since the epoch, UTC)."""
-    rows = carrying(exchanges, marks, _ROW)
-    rows = rows.mutate(day=(epoch_us(rows.ts) // _DAY_US).cast("int64"), us=epoch_us(rows.ts))
-    return rows.group_by(["group", "account_fp", "day"]).aggregate(
-        discovery=(rows.slice == DISCOVERY).sum(),
-        confirm_a=(rows.slice == CONFIRM_A).sum(),
-        confirm_b=(rows.slice == CONFIRM_B).sum(),
-        first=rows.us.min(),
-        last=rows.us.max(),
-        input_tokens=rows.input_tokens.sum(),
-        output_tokens=rows.output_tokens.sum(),
-        bits=_bit_or(rows.bits),
-    )
+def _hits(batch: pa.RecordBatch, marks: Marks) -> pa.RecordBatch:
+    found = carriers(batch, marks)
+    sent = batch.select(_SENT).take(pa.array(found.row))
+    columns = {
+        "group": pa.array(found.group.astype(np.int32)),
+        "account_fp": sent["account_fp"],
+        "us": sent["ts"].cast(pa.int64()),
+        "slice": sent["slice"].cast(pa.int8()),
+        "input_tokens": sent["input_tokens"].cast(pa.int64()).fill_null(0),
+        "output_tokens": sent["output_tokens"].cast(pa.int64()).fill_null(0),
+        "bits": pa.array(found.bits),
+    }
+    return pa.record_batch(columns, schema=HITS)
 
 
 @dataclass(frozen=True)
@@ -109,38 +107,67 @@ class Strands:
         )
 
 
-def split_strands(counts: pa.Table, fingerprint: Ints, groups: int) -> list[Strands]:
-    """Divide the result of `strand_counts` by group.
+def split_strands(hits: pa.Table, fingerprint: Ints, groups: int) -> list[Strands]:
+    """Sum the exchanges of each account, and divide the accounts by group.
 
     Args:
-        counts: Result of `strand_counts`.
+        hits: Columns `HITS`, in any order.
         fingerprint: Account fingerprints in book order.
         groups: Number of groups.
     """
-    account = index_of(counts["account_fp"].to_numpy(), fingerprint)
-    columns = {name: counts[name].fill_null(0).to_numpy().astype(np.int64) for name in counts.column_names}
-    order = np.lexsort((columns["day"], columns["group"] * fingerprint.size + account))
-    columns = {name: column[order] for name, column in columns.items()}
-    account = account[order]
-    bounds = np.searchsorted(columns["group"], np.arange(groups + 1))
+    account = index_of(hits["account_fp"].to_numpy(), fingerprint)
+    us = hits["us"].to_numpy()
+    day = us // _DAY_US
+    first_day = int(day.min(initial=0))
+    width = int(day.max(initial=0)) - first_day + 1
+    owner = hits["group"].to_numpy().astype(np.int64) * fingerprint.size + account
+    code = owner * width + (day - first_day)
+    order = np.argsort(code)  # what is equal is summed, so its order means nothing
+    code = code[order]
+    days = np.flatnonzero(np.diff(code, prepend=-1))
+    starts = np.flatnonzero(np.diff(code // width, prepend=-1))
+    number = code[starts] // width
+    columns = {
+        "account": number % fingerprint.size,
+        "hits": _by_slice(hits["slice"].to_numpy()[order], starts),
+        "first": _reduced(np.minimum, us[order], starts),
+        "last": _reduced(np.maximum, us[order], starts),
+        "bits": _reduced(np.bitwise_or, hits["bits"].to_numpy()[order], starts),
+        "tokens": np.column_stack(
+            [
+                _reduced(np.add, hits[name].to_numpy()[order], starts)
+                for name in ("input_tokens", "output_tokens")
+            ]
+        ),
+    }
+    daily = np.column_stack(
+        [
+            code[days] // width % fingerprint.size,
+            code[days] % width + first_day,
+            np.diff(days, append=code.size),
+        ]
+    )
+    edges = np.arange(groups + 1) * fingerprint.size
+    bounds = np.searchsorted(number, edges).tolist()
+    day_bounds = np.searchsorted(code[days], edges * width).tolist()
     return [
-        _strands(account[low:high], {name: column[low:high] for name, column in columns.items()})
-        for low, high in itertools.pairwise(bounds.tolist())
+        Strands(**{name: column[low:high] for name, column in columns.items()}, days=daily[begin:end])
+        for (low, high), (begin, end) in zip(
+            itertools.pairwise(bounds), itertools.pairwise(day_bounds), strict=True
+        )
     ]
 
 
-def _strands(account: Ints, columns: dict[str, Ints]) -> Strands:
-    """Sum the days of each account; rows are sorted by account, then day."""
-    starts = np.flatnonzero(np.diff(account, prepend=-1))
-    hits = np.column_stack([columns[name] for name in ("discovery", "confirm_a", "confirm_b")])
-    tokens = np.column_stack([columns["input_tokens"], columns["output_tokens"]])
-    none = starts.size == 0
-    return Strands(
-        account=account[starts],
-        hits=hits if none else np.add.reduceat(hits, starts),
-        first=columns["first"] if none else np.minimum.reduceat(columns["first"], starts),
-        last=columns["last"] if none else np.maximum.reduceat(columns["last"], starts),
-        bits=columns["bits"] if none else np.bitwise_or.reduceat(columns["bits"], starts),
-        tokens=tokens if none else np.add.reduceat(tokens, starts),
-        days=np.column_stack([account, columns["day"], hits.sum(axis=1)]),
+def _reduced(function: np.ufunc, values: Ints, starts: Ints) -> Ints:
+    """Reduce the rows from each start to the next."""
+    if not starts.size:
+        return values
+    reduced: Ints = function.reduceat(values, starts)
+    return reduced
+
+
+def _by_slice(slices: npt.NDArray[np.int8], starts: Ints) -> Ints:
+    """Count the rows of each slice from each start to the next, shape (starts, slices)."""
+    return np.column_stack(
+        [_reduced(np.add, (slices == number).astype(np.int64), starts) for number in range(_SLICES)]
     )

@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
+from stillwatch.store.engine import BATCH_ROWS, in_threads
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 
@@ -35,6 +37,13 @@ class DuckBackend(Backend):
         schema = expr.as_table().schema().to_pyarrow()
         relation = self._to_duckdb_relation(expr, params=params, limit=limit)
         return relation.to_arrow_reader(chunk_size).cast(schema)
+
+    def map_batches(
+        self, table: Any, function: Callable[[pa.RecordBatch], pa.RecordBatch], schema: pa.Schema
+    ) -> pa.Table:
+        """Apply `function` to the rows of `table` as they stream in (`store.engine.map_batches`)."""
+        with self.to_pyarrow_batches(table, chunk_size=BATCH_ROWS) as batches:
+            return pa.Table.from_batches(in_threads(batches, function), schema)
 
     def execute(self, expr: Any, /, *, params: Any = None, limit: Any = None, **_: Any) -> Any:
         """Return a scalar as Python has it, anything else as pandas has it (which may round hashes)."""

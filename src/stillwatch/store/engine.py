@@ -13,6 +13,8 @@ detection is written in these words only:
 - `ibis.row_number().over(ibis.window(group_by=..., order_by=...))`, counted from 0; order by columns without
   ties and without nulls.
 - `epoch_us(column)` for time as an integer, and `//` on it.
+- `map_batches(table, function, schema)` for what a query cannot say, in compiled code over Arrow buffers; the
+  rows of a batch and their order mean nothing.
 - `.cache()`, `.to_pyarrow()`, `.to_pyarrow_batches()`: exact integers, also beside nulls. A scalar may be
   had by `.execute()`.
 
@@ -32,7 +34,21 @@ And these are traps:
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
 import ibis
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
+
+    import ibis.expr.types as ir
+
+BATCH_ROWS = 131_072
 
 
 @ibis.udf.scalar.builtin(signature=((ibis.dtype("timestamp('UTC', 6)"),), ibis.dtype("int64")))
@@ -49,3 +65,40 @@ def epoch_us(moment):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - I
         >>> table.select(us=epoch_us(table.ts)).to_pyarrow()["us"].to_pylist()
         [3600000000]
     """
+
+
+def map_batches(
+    table: ir.Table, function: Callable[[pa.RecordBatch], pa.RecordBatch], schema: pa.Schema
+) -> pa.Table:
+    """Apply `function` to all rows of `table`, a batch at a time, and return what it gave.
+
+    Spark runs it where the rows lie, DuckDB in threads as the rows stream in. It pays
+    where `function` leaves the interpreter (compiled code without its lock) and returns much less than it is
+    given.
+
+    Args:
+        table: An Ibis table.
+        function: Maps the rows of a batch to any number of rows; it can be pickled and keeps no state.
+        schema: Columns of its results.
+    """
+    own = getattr(table.get_backend(), "map_batches", None)
+    if own is not None:
+        found: pa.Table = own(table, function, schema)
+        return found
+    whole = table.to_pyarrow()  # a table in memory that belongs to no store
+    return pa.Table.from_batches(in_threads(whole.to_batches(BATCH_ROWS), function), schema)
+
+
+def in_threads(
+    batches: Iterable[pa.RecordBatch], function: Callable[[pa.RecordBatch], pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the results in order, with at most two batches a core in hand."""
+    threads = os.cpu_count() or 1
+    waiting: deque[Future[pa.RecordBatch]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for batch in batches:
+            waiting.append(pool.submit(function, batch))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        for result in waiting:
+            yield result.result()

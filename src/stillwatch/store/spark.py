@@ -6,8 +6,10 @@ import atexit
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ import pyarrow as pa
 from stillwatch.model.errors import MissingExtra, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 try:
     with warnings.catch_warnings():
@@ -90,6 +92,18 @@ class SparkBackend(Backend):
         table = self.to_pyarrow(expr.as_table(), params=params, limit=limit)
         return table.to_reader(max_chunksize=chunk_size)
 
+    def map_batches(
+        self, table: Any, function: Callable[[pa.RecordBatch], pa.RecordBatch], schema: pa.Schema
+    ) -> pa.Table:
+        """Apply `function` to the rows of `table` where they lie (`store.engine.map_batches`)."""
+        self._run_pre_execute_hooks(table)
+        wide = _widened(schema)
+        wanted = PySparkSchema.from_ibis(ibis.Schema.from_pyarrow(wide))
+        with _quiet():
+            frame = self._session.sql(self.compile(table))
+            result = frame.mapInArrow(partial(_mapped, function, wide), wanted).toArrow()
+        return result.cast(schema)
+
     def execute(self, expr: Any, /, *, params: Any = None, limit: Any = None, **_: Any) -> Any:
         """Return a scalar as Python has it, anything else as pandas has it (which may round hashes)."""
         result = self.to_pyarrow(expr, params=params, limit=limit)
@@ -119,6 +133,21 @@ def _type_of(kind: Any) -> dt.DataType:
     if isinstance(kind, pyspark.sql.types.TimestampType):
         return dt.Timestamp("UTC", 6)
     return PySparkType.to_ibis(kind)
+
+
+def _widened(schema: pa.Schema) -> pa.Schema:
+    """Put 32-bit integers where smaller ones are, which Spark 4 cannot read from a function's results."""
+    small = (pa.int8(), pa.int16())
+    return pa.schema([(field.name, pa.int32() if field.type in small else field.type) for field in schema])
+
+
+def _mapped(
+    function: Callable[[pa.RecordBatch], pa.RecordBatch],
+    schema: pa.Schema,
+    batches: Iterator[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield function(batch).cast(schema)
 
 
 @contextlib.contextmanager
@@ -202,6 +231,7 @@ def _start(memory_limit: int, master: str) -> SparkSession:
             "spark.sql.shuffle.partitions": partitions,
         }
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # which has stillwatch, as workers must
     configuration = pyspark.SparkConf().setAll(list(settings.items()))
     try:
         with (place / "spark.log").open("wb") as log, _quiet():

@@ -1,0 +1,123 @@
+"""Which exchanges carry the keys of which group, found batch by batch.
+
+A list of keys is never taken apart into rows: one compiled pass over the Arrow buffers looks every key up and
+writes down the few exchanges that matter. The pass is the same on every engine (`store.engine.map_batches`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.detect.keyindex import KeyIndex
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Ints = npt.NDArray[np.int64]
+
+CARRIED = ("keys", "system_fp", "tools_fp")
+"""The columns of an exchange in which a key can stand."""
+CLASS_BITS = 62
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The raw keys of many groups.
+
+    Attributes:
+        index: The distinct keys.
+        bounds: Where the entries of each key start, and the end of the last, shape (keys + 1,).
+        group: Group of each entry, shape (entries,).
+        bit: Bit of the entry's key class within that group, one of `CLASS_BITS`, shape (entries,).
+        groups: Number of groups.
+    """
+
+    index: KeyIndex
+    bounds: Ints
+    group: Ints
+    bit: Ints
+    groups: int
+
+    @staticmethod
+    def of(member: Ints, group: Ints, bit: Ints, groups: int) -> Marks:
+        """Put the entries in order; a key may mark several groups."""
+        keys, place = np.unique(member, return_inverse=True)
+        order = np.argsort(place, kind="stable")
+        bounds = np.searchsorted(place[order], np.arange(keys.size + 1))
+        return Marks(KeyIndex.of(keys), bounds, group[order], bit[order], groups)
+
+
+@dataclass(frozen=True)
+class Carriers:
+    """Exchanges of a batch that carry marked keys, once for each group.
+
+    Attributes:
+        row: Row of the batch, ascending, shape (n,).
+        group: Number of the group, shape (n,).
+        bits: Which of the group's key classes the exchange carries, shape (n,).
+    """
+
+    row: Ints
+    group: Ints
+    bits: Ints
+
+
+def carriers(batch: pa.RecordBatch, marks: Marks) -> Carriers:
+    """Find the exchanges of a batch that carry marked keys.
+
+    Args:
+        batch: Exchanges with the columns `CARRIED`.
+        marks: The keys of all groups.
+    """
+    starts, ends, values = list_bounds(batch["keys"])
+    fields = [batch[name].fill_null(0).to_numpy(zero_copy_only=False) for name in CARRIED[1:]]
+    marked = [marks.index.find(column) for column in (values, *fields)]
+    return Carriers(*_carriers(starts, ends, *marked, marks.bounds, marks.group, marks.bit, marks.groups))
+
+
+def list_bounds(lists: pa.ListArray) -> tuple[Ints, Ints, Ints]:
+    """Return where each list starts and ends in the values, and the values; a null list is empty."""
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    starts, ends = offsets[:-1], offsets[1:]
+    if lists.null_count:
+        ends = np.where(lists.is_valid().to_numpy(zero_copy_only=False), ends, starts)
+    return starts, ends, lists.values.to_numpy(zero_copy_only=False)
+
+
+@numba.njit(cache=True, nogil=True)
+def _carriers(
+    starts: Ints,
+    ends: Ints,
+    keys: Ints,
+    system: Ints,
+    tools: Ints,
+    bounds: Ints,
+    group: Ints,
+    bit: Ints,
+    groups: int,
+) -> tuple[Ints, Ints, Ints]:
+    """Write down the groups that the keys of each exchange mark, each group once; -1 is no marked key."""
+    found = np.empty((3, starts.size + groups), np.int64)
+    latest = np.full(groups, -1, np.int64)  # where the last exchange of a group was written
+    filled = 0
+    for row in range(starts.size):
+        if filled + groups > found.shape[1]:
+            found = np.concatenate((found, np.empty_like(found)), axis=1)
+        first = filled
+        for place in range(starts[row], ends[row] + 2):
+            at = keys[place] if place < ends[row] else (system[row] if place == ends[row] else tools[row])
+            if at < 0:
+                continue
+            for entry in range(bounds[at], bounds[at + 1]):
+                owner = group[entry]
+                if latest[owner] < first:
+                    latest[owner] = filled
+                    found[0, filled], found[1, filled], found[2, filled] = row, owner, 0
+                    filled += 1
+                found[2, latest[owner]] |= bit[entry]
+    return found[0, :filled].copy(), found[1, :filled].copy(), found[2, :filled].copy()
