@@ -199,9 +199,10 @@ class Form:
 class Habits:
     """Habits of characters that tell the teachers apart, learned on the teachers' answers to *other* prompts.
 
-    Ridge regression of "which teacher wrote this?" on runs of 2 to 4 bytes. A prompt's scores come from a
-    fit that has not seen the prompt, so what it is about does not enter. A suspect's few answers meet all
-    that the teachers ever said, and no answer but the teachers' is learned from.
+    Ridge regression of "which teacher wrote this?" on runs of 2 to 4 bytes, each answer less the mean of the
+    teachers' answers to its prompt: what a prompt is about is common to them all and would only be noise. A
+    prompt's scores come from a fit that has not seen the prompt. A suspect's few answers meet all that the
+    teachers ever said, and no answer but the teachers' is learned from.
     """
 
     name: str = "habits"
@@ -209,18 +210,20 @@ class Habits:
     limit: int = 700
     penalty: float = 3.0
     folds: int = 5
-    version: int = 1
+    version: int = 2
 
     def scores(self, grid: Grid, teachers: Sequence[int]) -> NDArray[np.float64]:
         """About 1 for a text like the teacher's and 0 for one unlike, shape (prompts, models, teachers)."""
         width = len(grid.models)
         said = [grid.texts[p * width + t] for p in range(len(grid.prompts)) for t in teachers]
         cube = character_habits(said, self.sizes, self.limit).reshape(len(grid.prompts), len(teachers), -1)
-        ridge, fold = RidgeFolds(cube, self.penalty), fold_of_prompts(grid.prompts, self.folds)
+        topic = cube.mean(axis=1, keepdims=True)
+        ridge, fold = RidgeFolds(cube - topic, self.penalty), fold_of_prompts(grid.prompts, self.folds)
         found = np.zeros((len(grid.prompts), width, len(teachers)))
         for part in np.unique(fold):
             held = fold == part
             test = character_habits(grid.restricted(np.flatnonzero(held)).texts, self.sizes, self.limit)
+            test = (test.reshape(-1, width, test.shape[1]) - topic[held]).reshape(test.shape)
             scores = ridge.without(held, test)
             if scores is not None:
                 found[held] = scores.reshape(-1, width, len(teachers))
@@ -251,7 +254,9 @@ CHARACTERS = RareGrams("characters", "byte", (6,), 700, root=True)
 TEMPLATES = RareGrams("templates", "template", (3, 4, 5), 150, root=True)
 HABITS = Habits()
 FORM = Form()
-LINEAGE = Combined("lineage", ((1.0, WORDS), (1.0, PHRASES), (1.0, CHARACTERS), (2.0, HABITS), (1.0, FORM)))
+LINEAGE = Combined(
+    "lineage", ((1.0, WORDS), (1.0, PHRASES), (1.0, CHARACTERS), (3.0, HABITS), (2.0, FORM)), version=2
+)
 """The scorer that tests use by default."""
 
 SCORERS: tuple[Scorer, ...] = (
