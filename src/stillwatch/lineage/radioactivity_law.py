@@ -18,6 +18,8 @@ from scipy import special
 from scipy.interpolate import PchipInterpolator
 from scipy.optimize import brentq
 
+from stillwatch.mark.detection.saddlepoint import score_cumulants, third_moment
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -50,7 +52,7 @@ class SignedSum:
 
     def cumulants(self, t: float) -> tuple[float, float, float]:
         """The cumulant function at tilt `t` and its first two derivatives."""
-        value, first, second = _one_score(self.null, self.weights * t)
+        value, first, second = score_cumulants(self.null, self.weights * t)
         drift = self.null.mean * float(self.weights.sum())
         return (
             float(value.sum()) - drift * t,
@@ -151,29 +153,6 @@ class SignedSum:
         return math.log(min(max(float(special.ndtr(-w)) + density * (1.0 / u - 1.0 / w), 1e-300), 1.0))
 
     def _edgeworth(self, z: float) -> float:
-        third = _third(self.null) * float(np.sum(self.weights**3)) / self.deviation**3
+        third = third_moment(self.null) * float(np.sum(self.weights**3)) / self.deviation**3
         density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
         return min(max(float(special.ndtr(-z)) + density * third / 6.0 * (z * z - 1.0), 1e-300), 1.0)
-
-
-def _one_score(null: Null, t: Floats) -> tuple[Floats, Floats, Floats]:
-    """Cumulant function of one score, with two derivatives, at each tilt of `t`."""
-    if null.kind in _CONTINUOUS:
-        value, first, second = np.zeros_like(t), np.zeros_like(t), np.zeros_like(t)
-        for part in null.weights or (1.0,):
-            left = 1.0 - part * t
-            value -= np.log(left)
-            first += part / left
-            second += np.square(part / left)
-        return value, first, second
-    rate = null.probability
-    tilted = special.expit(t + math.log(rate / (1.0 - rate)))
-    value = null.bits * np.logaddexp(math.log1p(-rate), math.log(rate) + t)
-    return value, null.bits * tilted, null.bits * tilted * (1.0 - tilted)
-
-
-def _third(null: Null) -> float:
-    """Third central moment of one score."""
-    if null.kind in _CONTINUOUS:
-        return sum(2.0 * part**3 for part in null.weights or (1.0,))
-    return null.variance * (1.0 - 2.0 * null.probability)

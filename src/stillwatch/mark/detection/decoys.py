@@ -78,10 +78,10 @@ def panel(null: Null, best: float, decoys: ArrayLike, count: int) -> DecoyPanel:
         raise ValueError("a panel needs at least two decoys")
     smallest = float(log_tail(null, values, count).min()) / math.log(10.0)
     rank = float(conformal_p(best, values))
-    return panel_of_z(z_scores(null, values, count), smallest, rank, count)
+    return _panel_of_z(z_scores(null, values, count), smallest, rank, count)
 
 
-def panel_of_z(z: NDArray[np.float64], smallest_log10_p: float, rank_p: float, count: int) -> DecoyPanel:
+def _panel_of_z(z: NDArray[np.float64], smallest_log10_p: float, rank_p: float, count: int) -> DecoyPanel:
     """Build the panel from z-scores of decoys of any statistic over `count` distinct scores."""
     mean, spread = float(z.mean()), float(z.std(ddof=1))
     excess = 6.0 / max(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 MOST_TERMS = 50_000_000
-"""Terms after which the series is given up; the weights then lie too far apart (see `rounded_up`)."""
+"""Terms after which the series is given up; the weights then lie too far apart."""
 
 _BIG, _SMALL = 1e200, 1e-200
 _LOG_BIG = math.log(_BIG)
@@ -76,38 +76,8 @@ def log_hypoexponential_tail(total: float, weights: ArrayLike, counts: ArrayLike
         MOST_TERMS,
     )
     if math.isnan(value):
-        raise ValueError(
-            f"the series needs more than {MOST_TERMS} terms: round small weights up with `rounded_up`"
-        )
+        raise ValueError(f"the series needs more than {MOST_TERMS} terms: the weights lie too far apart")
     return min(value, 0.0)
-
-
-def rounded_up(
-    weights: ArrayLike, *, grid: float = 1.001, spread: float = 200.0
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Group weights on a geometric grid, never downwards, so that the tail can only grow.
-
-    A larger weight makes the sum stochastically larger: the p-value that results is never too small.
-
-    Args:
-        weights: Positive weights, shape (n,).
-        grid: Ratio of neighbouring grid points, above 1.
-        spread: Weights below the largest divided by this are raised to that bound.
-
-    Returns:
-        Distinct weights and their counts, shape (G,) each.
-
-    Examples:
-        >>> rounded_up([1.0, 1.0, 1e-9], spread=100.0)[0].round(3)
-        array([0.01, 1.  ])
-    """
-    values = np.asarray(weights, dtype=np.float64)
-    top = float(values.max())
-    steps = np.floor(np.log(top / np.maximum(values, top / spread)) / math.log(grid) * (1.0 - 1e-12))
-    levels, sizes = np.unique(steps, return_counts=True)
-    grouped = np.maximum(top * grid**-levels, top / spread)
-    order = np.argsort(grouped)
-    return grouped[order], sizes[order].astype(np.float64)
 
 
 def _checked(weights: ArrayLike, counts: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

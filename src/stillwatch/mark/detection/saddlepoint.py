@@ -133,7 +133,7 @@ def cumulants(law: WeightedSum, t: ArrayLike) -> tuple[Floats, Floats, Floats]:
     """Return K(t) and its first two derivatives, shape (m,) each, at the tilts `t`, shape (m,)."""
     points = np.atleast_1d(np.asarray(t, dtype=np.float64))[:, None]
     scaled = points * law.weights
-    k0, k1, k2 = _one_score(law.null, scaled)
+    k0, k1, k2 = score_cumulants(law.null, scaled)
     return (
         np.asarray(k0 @ law.counts),
         np.asarray(k1 @ (law.counts * law.weights)),
@@ -141,8 +141,8 @@ def cumulants(law: WeightedSum, t: ArrayLike) -> tuple[Floats, Floats, Floats]:
     )
 
 
-def _one_score(null: Null, t: Floats) -> tuple[Floats, Floats, Floats]:
-    """Cumulant function of one score with two derivatives."""
+def score_cumulants(null: Null, t: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the cumulant function of one score, with two derivatives, at each tilt of `t`, in its shape."""
     if null.kind in {"exponential", "hypoexponential"}:
         parts = null.weights or (1.0,)
         left = [1.0 - w * t for w in parts]
@@ -213,13 +213,15 @@ def _at_the_end(law: WeightedSum, x: Floats, result: Floats) -> Floats:
     return np.where(beyond, -np.inf, np.where(x >= law.most, all_ones, result))
 
 
-def _skewness(law: WeightedSum) -> float:
-    null = law.null
+def third_moment(null: Null) -> float:
+    """Return the third central moment of one score."""
     if null.kind in {"exponential", "hypoexponential"}:
-        third = sum(2.0 * w**3 for w in null.weights or (1.0,))
-    else:
-        third = null.variance * (1.0 - 2.0 * null.probability)
-    return float(third * np.sum(law.counts * law.weights**3) / law.variance**1.5)
+        return sum(2.0 * w**3 for w in null.weights or (1.0,))
+    return null.variance * (1.0 - 2.0 * null.probability)
+
+
+def _skewness(law: WeightedSum) -> float:
+    return float(third_moment(law.null) * np.sum(law.counts * law.weights**3) / law.variance**1.5)
 
 
 def _edgeworth(z: Floats, skewness: float, span: float) -> Floats:
