@@ -51,6 +51,13 @@ def test_what_is_written_is_read_again_and_proved_by_the_seal(epoch):
         assert proves(item_leaf(item), place, seal.items, path, bytes.fromhex(seal.root))
 
 
+def test_what_was_served_before_the_commitment_is_refused_whole(epoch):
+    before = read_epoch(epoch).items
+    with pytest.raises(InputError, match=r"'r7'.*before its epoch was opened, and so were 0 more"):
+        append_items(epoch, [made(6), made(7, NOW - timedelta(seconds=1))])
+    assert read_epoch(epoch).items == before
+
+
 def test_the_secret_is_for_its_owner_and_in_no_public_file(epoch):
     seal_epoch(epoch, NOW)
     assert (epoch / SEED).stat().st_mode & 0o077 == 0

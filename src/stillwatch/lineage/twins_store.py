@@ -121,13 +121,22 @@ def open_epoch(directory: Path, epoch: str, design: TwinDesign, secret: bytes, n
 
 
 def append_items(directory: Path, items: Iterable[TwinItem]) -> None:
-    """Add items to an open epoch.
+    """Add items to an open epoch, all of them or none.
 
     Raises:
-        InputError: The epoch is sealed.
+        InputError: The epoch is sealed, or an item was served before it was opened: the choice of what is
+            served was not committed then, and nobody could verify it.
     """
     if (directory / SEAL).exists():
         raise InputError(str(directory), "is sealed", "open a new epoch")
+    items, opened = list(items), _read(directory / OPENING, Opening).opened_at
+    early = [item.id for item in items if item.served_at < opened]
+    if early:
+        raise InputError(
+            f"twin item {early[0]!r}",
+            f"was served before its epoch was opened, and so were {len(early) - 1} more",
+            "add only answers that were served after the commitment",
+        )
     with (directory / ITEMS).open("ab") as file:
         file.write(b"".join(msgspec.json.encode(item) + b"\n" for item in items))
         file.flush()
