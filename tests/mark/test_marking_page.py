@@ -17,7 +17,7 @@ def run(blocks: list[str], names: dict) -> dict:
 
 
 def test_keys_and_gateway_examples_run():
-    names = run([BLOCKS[0], BLOCKS[2]], {})
+    names = run([BLOCKS[0], BLOCKS[3]], {})
     assert names["served"] in names["drafts"]
 
 
@@ -40,10 +40,11 @@ def test_the_transformers_example_runs():
         },
         "tokenizer_eos": 1,
     }
-    names = run(BLOCKS[:2], names)
+    names = run(BLOCKS[:3], names)
     assert names["answers"].shape[0] == 3
     assert (names["markable"] <= names["marked"]).all()
     assert names["marked"].sum() > 0
+    assert names["everybody"].keys.shape == names["account_keys"].shape
 
 
 def test_modules_that_the_page_names_exist():

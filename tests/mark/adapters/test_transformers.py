@@ -122,6 +122,35 @@ def test_several_answers_to_a_prompt_share_its_key(model):
     assert totals.argmax() == 1
 
 
+def test_one_answer_carries_the_keys_of_two_levels(model):
+    """Half of the tokens follow the account's key, half the deployment's; each is found without the other."""
+    shared = np.full(3, 77, np.uint64)
+    second = adapter.SecondLevel(shared, 0.5)
+    marking = adapter.GumbelMarking(GumbelMax(), KEYS, np.random.default_rng(0), second=second)
+    answers = generate(model, marking, eos_token_id=None)
+    tried = np.concatenate([KEYS, shared[:1]])
+    for row, answer in enumerate(answers):
+        contexts, tokens = pairs(answer, 4, None)
+        z = (GumbelMax().scores(contexts, tokens, tried).sum(axis=1) - len(tokens)) / np.sqrt(len(tokens))
+        assert min(z[row], z[3]) > 5.0
+        assert (np.abs(np.delete(z, [row, 3])) < 4.5).all()
+    assert "77" not in repr(second)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "second", "sentence"),
+    [
+        (DualKeyGumbel(), (KEYS, 0.5), "holds two keys already"),
+        (GumbelMax(), (KEYS[:2], 0.5), "2 second keys for 3"),
+        (GumbelMax(), (KEYS, 1.0), "share does not lie inside"),
+    ],
+    ids=["dual", "too few", "share"],
+)
+def test_a_second_level_that_does_not_fit_is_refused(scheme, second, sentence):
+    with pytest.raises(InputError, match=sentence):
+        adapter.GumbelMarking(scheme, KEYS, np.random.default_rng(0), second=adapter.SecondLevel(*second))
+
+
 def test_keys_that_do_not_fit_the_rows_are_refused(model):
     marking = adapter.GumbelMarking(GumbelMax(), KEYS[:2], np.random.default_rng(0))
     with pytest.raises(InputError, match="2 keys for 3 rows"):

@@ -11,7 +11,7 @@ chooses among what these leave. Greedy decoding and beam search leave nothing to
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,7 +117,27 @@ class _Marking(BaseWatermarkingConfig):
                 f"there are {len(self.row_keys)} keys for {rows} rows",
                 "give one key for each prompt of the batch",
             )
-        return np.repeat(self.row_keys, rows // len(self.row_keys))
+        return _of_rows(self.row_keys, rows)
+
+
+def _of_rows(keys: Keys, rows: int) -> Keys:
+    return np.repeat(np.asarray(keys, dtype=np.uint64), rows // len(keys))
+
+
+@dataclass(frozen=True)
+class SecondLevel:
+    """Keys of another level in the same answers, such as the deployment's beside the account's.
+
+    Each token follows the second key with probability `share`, drawn anew, else the first. Every key is then
+    found as if the answer were diluted by the other: who tests one needs not know the other.
+
+    Attributes:
+        keys: One 64-bit key for each prompt, shape (n,); the global key n times, for example.
+        share: Share of the tokens that follow them, inside (0, 1).
+    """
+
+    keys: Keys = field(repr=False)
+    share: float = 0.5
 
 
 class GumbelMarking(_Marking):
@@ -126,9 +146,10 @@ class GumbelMarking(_Marking):
     Args:
         scheme: `GumbelMax` or `DualKeyGumbel`.
         keys: One 64-bit key for each prompt, shape (n,).
-        rng: Draws which of the two keys a token follows; unused by `GumbelMax`.
+        rng: Draws which of two keys a token follows; unused where there is one.
         once: When a context counts as repeated and stays without a mark.
         stops: Token ids behind which a row is finished (`eos_token_id`); only the tally needs them.
+        second: Keys of another level that part of the tokens follow, with `GumbelMax` only.
     """
 
     def __init__(
@@ -138,10 +159,17 @@ class GumbelMarking(_Marking):
         rng: np.random.Generator,
         once: Deduplication | None = None,
         stops: tuple[int, ...] = (),
+        second: SecondLevel | None = None,
     ) -> None:
-        """Keep the parts; nothing is computed before a batch begins."""
+        """Keep the parts; nothing is computed before a batch begins.
+
+        Raises:
+            InputError: The second level does not fit the scheme or the first.
+        """
         super().__init__(scheme, np.asarray(keys, dtype=np.uint64), once or Deduplication(), stops)
-        self.rng = rng
+        self.rng, self.second = rng, second
+        if second is not None:
+            _check_second(scheme, len(keys), second)
 
     def construct_processor(self, vocab_size: int, device: Any = None) -> GumbelProcessor:
         """Begin a batch; called by `generate`."""
@@ -179,6 +207,17 @@ class GreenListMarking(_Marking):
         """Begin a batch; called by `generate`."""
         del vocab_size, device
         return GreenListProcessor(self)
+
+
+def _check_second(scheme: GumbelMax | DualKeyGumbel, prompts: int, second: SecondLevel) -> None:
+    where = "marking with keys of two levels"
+    if isinstance(scheme, DualKeyGumbel):
+        raise InputError(where, "a dual-key scheme holds two keys already", "use GumbelMax")
+    if len(second.keys) != prompts:
+        reason = f"there are {len(second.keys)} second keys for {prompts} first ones"
+        raise InputError(where, reason, "give one of each for each prompt")
+    if not 0.0 < second.share < 1.0:
+        raise InputError(where, "the share does not lie inside (0, 1)", "give a share such as 0.5")
 
 
 def _announced(call: Any) -> Any:
@@ -235,6 +274,9 @@ class GumbelProcessor(_Processor):
         if isinstance(scheme, DualKeyGumbel):
             self.alpha = scheme.alpha
             self.first, self.second = prf.dual_keys(self.keys)
+        elif self.marking.second is not None:
+            self.alpha = self.marking.second.share
+            self.second = _of_rows(self.marking.second.keys, rows)
         self.fixed = (
             self.starts, self.marking.stops, self.finished, self.marking.once.search,
             scheme.context_width, self.first, self.second, self.draws, self.alpha,
