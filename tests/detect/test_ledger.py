@@ -1,19 +1,17 @@
 """The ledger and the search for shared keys against loops over exchanges."""
 
 from collections import Counter, defaultdict
-from datetime import UTC, datetime
 
 import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
-from small_world import write_store
 
 from stillwatch.detect import ledger
-from stillwatch.detect.discovery import Classes
+from stillwatch.detect.discovery import Classes, ledger_rounds
+from stillwatch.detect.keyindex import KeyIndex
 from stillwatch.detect.rarekeys import sampled, screen_fraction, shared_keys
 from stillwatch.detect.tables import Span
-from stillwatch.store import open_store
 
 COLUMNS = ("system_fp", "client_fp")
 
@@ -39,15 +37,25 @@ def exchanges(seed=1, rows=400, accounts=30):
     )
 
 
+def index_of_accounts(table):
+    """Account fingerprints in the order by which bottom-B sampling chooses."""
+    fingerprint = np.unique(table["account_fp"].to_numpy())
+    return KeyIndex.of(fingerprint[np.argsort(ledger.sampling_order(fingerprint))])
+
+
 def test_shared_keys_are_those_of_two_accounts_or_more():
     table = exchanges()
-    users, uses = defaultdict(set), Counter()
+    users = defaultdict(set)
     for row in table.to_pylist():
         for key in row["keys"] or []:
             users[key].add(row["account_fp"])
-            uses[key] += 1
-    got = {row["key"]: row["uses"] for row in shared_keys(ibis.memtable(table)).to_pyarrow().to_pylist()}
-    assert got == {key: uses[key] for key in users if len(users[key]) >= 2}
+    got = shared_keys(ibis.memtable(table), index_of_accounts(table))
+    assert got.tolist() == sorted(key for key in users if len(users[key]) >= 2)
+
+
+def test_nothing_shares_no_keys():
+    nothing = exchanges().slice(0, 0)
+    assert shared_keys(ibis.memtable(nothing), index_of_accounts(exchanges())).tolist() == []
 
 
 def used(table, classes):
@@ -60,75 +68,66 @@ def used(table, classes):
     return counts
 
 
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory):
-    """The exchanges in a store, since only the store's own backend can cache."""
-    table = exchanges()
-    count = table.num_rows
-    known = {
-        "exchange_id": pa.array([f"x{n}" for n in range(count)]),
-        "account_id": table["account_fp"].cast(pa.string()),
-        "ts": pa.array([datetime(2026, 1, 1, tzinfo=UTC)] * count, pa.timestamp("us", tz="UTC")),
-        "source": pa.repeat("s", count),
-        "source_ref": pa.array([f"s:{n}" for n in range(count)]),
-        "schema_version": pa.repeat(pa.scalar(1, pa.int16()), count),
-    }
-    whole = pa.table(known | {name: table[name] for name in table.column_names})
-    with open_store(
-        write_store(tmp_path_factory.mktemp("ledger") / "store", whole), memory_limit=1 << 30
-    ) as reader:
-        yield table, reader.exchanges()
+def counted(table, classes, least, bottom_b, rounds):
+    members = np.array(sorted(classes), np.int64)
+    wanted = ledger.Wanted(
+        index_of_accounts(table),
+        KeyIndex.of(members),
+        np.array([classes[key] for key in members.tolist()], np.int64),
+        COLUMNS,
+    )
+    return ledger.read_ledger(ibis.memtable(table), wanted, least, bottom_b, rounds)
 
 
+@pytest.mark.parametrize("rounds", [1, 3])
 @pytest.mark.parametrize("bottom_b", [3, 500])
-def test_the_ledger_is_what_a_loop_counts(stored, bottom_b):
-    table, rows = stored
+def test_the_ledger_is_what_a_loop_counts(bottom_b, rounds):
+    table = exchanges()
     classes = {key: 7 if key in (7, 8) else key for key in range(0, 60, 2)} | {8: 7}
-    marks = ibis.memtable(pa.table({"member": list(classes), "key": list(classes.values())}))
-    keys, sample = ledger.read_ledger(ledger.all_uses(rows, marks, COLUMNS), 3, bottom_b)
     by_key = defaultdict(dict)
     for (key, account), uses in used(table, classes).items():
-        # both columns hold the same numbers here, and each counts apart
         by_key[key][account] = uses
-    system = Counter((row["system_fp"], row["account_fp"]) for row in table.to_pylist())
-    client = Counter((row["client_fp"], row["account_fp"]) for row in table.to_pylist())
+    number = {a: n for n, a in enumerate(index_of_accounts(table).keys.tolist())}
+    found = counted(table, classes, 3, bottom_b, rounds)
+    keys, incidence = ledger.joined([found], len(number))
+    assert keys.key.tolist() == sorted(key for key, users in by_key.items() if len(users) >= 3)
     for at, key in enumerate(keys.key.tolist()):
-        if key < 100:
-            mine = by_key[key]
-            assert keys.accounts[at] == len(mine) >= 3
-            assert keys.repeaters[at] == sum(uses >= 2 for uses in mine.values())
-            assert keys.uses[at] == sum(mine.values())
-        else:
-            assert keys.uses[at] == sum(
-                n for c in (system, client) for (value, _), n in c.items() if value == key
-            )
-    assert {key for key in by_key if key < 100 and len(by_key[key]) >= 3} == {
-        k for k in keys.key.tolist() if k < 100
-    }
-    kept = defaultdict(set)
-    for row in sample.to_pylist():
-        kept[row["key"]].add(row["account_fp"])
-    for key in (key for key in kept if key < 100):
-        assert kept[key] <= set(by_key[key])
-        if len(by_key[key]) <= 2 * bottom_b:
-            assert kept[key] == set(by_key[key])
-        order = {a: int(ledger.sampling_order(np.array([a]))[0]) for a in by_key[key]}
-        dropped = set(by_key[key]) - kept[key]
-        assert max((order[a] for a in kept[key]), default=0) <= min(
-            (order[a] for a in dropped), default=2**33
-        )
+        mine = by_key[key]
+        assert keys.accounts[at] == len(mine)
+        assert keys.repeaters[at] == sum(uses >= 2 for uses in mine.values())
+        assert keys.uses[at] == sum(mine.values())
+        kept = incidence.account[incidence.bounds[at] : incidence.bounds[at + 1]]
+        assert kept.tolist() == sorted(number[account] for account in mine)[:bottom_b]
 
 
-def test_the_incidence_is_sorted_and_numbered_by_the_sampling_order():
-    accounts = np.array([50, -7, 900], np.int64)
-    keys = ledger.Keys(np.array([-5, 3, 8]), np.ones(3, int), np.ones(3, int), np.ones(3, int))
-    found = ledger.incidence(
-        keys, accounts, pa.table({"key": [8, -5, 8, -5], "account_fp": [900, -7, 50, 50]})
+def test_a_log_without_exchanges_has_an_empty_ledger():
+    table = exchanges()
+    found = ledger.read_ledger(
+        ibis.memtable(table.slice(0, 0)),
+        ledger.Wanted(index_of_accounts(table), KeyIndex.of(np.arange(3)), np.arange(3), COLUMNS),
+        3,
+        48,
     )
-    assert found.key.tolist() == [0, 0, 2, 2]
-    assert found.account.tolist() == [0, 1, 0, 2]
-    assert (found.keys, found.accounts) == (3, 3)
-    assert found.bounds.tolist() == [0, 2, 2, 4]
+    keys, incidence = ledger.joined([found], 30)
+    assert keys.key.size == incidence.key.size == 0
+
+
+def test_ledgers_are_joined_in_the_order_of_their_keys():
+    one, nothing = np.ones(2, np.int64), np.zeros(1, np.int64)
+    first = ledger.Ledger(
+        ledger.Keys(np.array([8, -5]), 2 * one, one, 3 * one), one + 1, np.array([1, 2, 0, 1])
+    )
+    second = ledger.Ledger(
+        ledger.Keys(np.array([3]), nothing + 1, nothing, nothing), nothing + 1, np.array([2])
+    )
+    keys, incidence = ledger.joined([first, second], 3)
+    assert keys.key.tolist() == [-5, 3, 8]
+    assert keys.uses.tolist() == [3, 0, 3]
+    assert incidence.key.tolist() == [0, 0, 1, 2, 2]
+    assert incidence.account.tolist() == [0, 1, 2, 1, 2]
+    assert incidence.bounds.tolist() == [0, 2, 3, 5]
+    keys, incidence = ledger.joined([first.only(np.array([False, True])), second], 3)
+    assert (keys.key.tolist(), incidence.account.tolist()) == ([-5, 3], [0, 1, 2])
 
 
 @pytest.mark.parametrize("fraction", [0.05, 0.3, 0.9])
@@ -146,6 +145,7 @@ def test_a_sample_is_never_empty_by_rounding_and_whole_without_a_bound():
     assert sampled(table, 1.0) is table
     span = Span(10, None, None, 4000, 300)
     assert screen_fraction(span, 1000) == 0.25
+    assert [ledger_rounds(span, most) for most in (10**9, 2424, 2423, 500)] == [1, 1, 2, 5]
     assert screen_fraction(span, 4000) == screen_fraction(span, 10**9) == 1.0
 
 

@@ -84,8 +84,18 @@ def fit_background(carriage: Carriage, typical_dispersion: float) -> BetaBinomia
         carriage: Hits and exchanges of all accounts.
         typical_dispersion: Prior of the dispersion (`stats.overdispersion`).
     """
-    prior = math.log(typical_dispersion)
-    return BetaBinomial(*_fit(carriage.hits, carriage.trials, carriage.units, prior))
+    return BetaBinomial(*_fit(*_rounded(carriage), math.log(typical_dispersion)))
+
+
+def _rounded(carriage: Carriage) -> tuple[Floats, Floats, Floats]:
+    """Put like units together: counts above 32 are known to one part in 32, which no rate can tell."""
+    exact = carriage.hits.astype(np.int64)
+    hits = np.where(exact > 0, rounded_volume(exact), 0)
+    width = int(carriage.trials.max(initial=0)) + 1
+    trials = np.maximum(rounded_volume(carriage.trials.astype(np.int64)), hits)
+    pairs, place = np.unique(hits * width + trials, return_inverse=True)
+    units = np.bincount(place, carriage.units, pairs.size).astype(np.float64)
+    return (pairs // width).astype(np.float64), (pairs % width).astype(np.float64), units
 
 
 @numba.njit(cache=True, nogil=True)
@@ -119,10 +129,12 @@ def _divided(
     hits: Floats, trials: Floats, units: Floats, weight: Floats, prior: float
 ) -> tuple[tuple[float, float], tuple[float, float], Floats, Floats]:
     """Divide the accounts by classification EM: background, members, log density, rows of the background."""
+    null, members = (0.0, 0.0), (0.0, 0.0)
     for _ in range(_ROUNDS):
         inside = units * (1.0 - weight)
-        null = _decreasing(*fit_distinct(hits, trials, units * weight, prior))
-        members = fit_distinct(hits, trials, inside, _TYPICAL)
+        null = fit_distinct(hits, trials, units * weight, prior, null[1])
+        null = _decreasing(null[0], null[1])
+        members = fit_distinct(hits, trials, inside, _TYPICAL, members[1])
         share = min(max(inside.sum() / units.sum(), 1e-9), 0.5)
         low = math.log1p(-share) + log_pmfs(hits, trials, null[0], null[1])
         high = math.log(share) + log_pmfs(hits, trials, members[0], members[1])

@@ -23,6 +23,8 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             templates, the smaller the one that finds its users.
         screen_incidences: Key incidences looked at when rare keys are searched; beyond it exchanges are
             sampled.
+        ledger_pairs: Pairs of a key and an account that are counted at a time; a larger log is read in
+            rounds.
         class_exchanges: Exchanges from which keys of one template are recognised as one.
         refinements: Rounds in which the keys of a group are chosen anew from its confirmed members; each
             value is the share of a key's accounts that must be members.
@@ -44,6 +46,7 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     resolution: float = 0.05
     bipartite_resolutions: tuple[float, ...] = (0.01, 0.001)
     screen_incidences: int = 40_000_000
+    ledger_pairs: int = 120_000_000
     class_exchanges: int = 1_000_000
     refinements: tuple[float, ...] = (0.7,)
     most_candidates: int = 1_000

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import ibis
-import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from stillwatch.detect import candidates, ledger, pairs
 from stillwatch.detect.book import Book, identity_incidence
 from stillwatch.detect.communities import bipartite_communities, communities
 from stillwatch.detect.keyclasses import key_classes
-from stillwatch.detect.ledger import Keys
+from stillwatch.detect.keyindex import KeyIndex
+from stillwatch.detect.ledger import Keys, Ledger
 from stillwatch.detect.rarekeys import sampled, screen_fraction, shared_keys
+from stillwatch.detect.tables import DISCOVERY_SHARE
 from stillwatch.model.views import KIND_MASK, KeyKind
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from stillwatch.detect.config import DetectConfig
     from stillwatch.detect.pairs import Incidence, Pairs
     from stillwatch.detect.tables import Span
@@ -37,10 +39,6 @@ class Classes:
 
     member: Ints
     key: Ints
-
-    def table(self) -> ir.Table:
-        """Hand the classes to the engine."""
-        return ibis.memtable(pa.table({"member": self.member, "key": self.key}))
 
     @cached_property
     def _by_key(self) -> tuple[Ints, Ints]:
@@ -83,12 +81,13 @@ def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) 
         book: All accounts.
         config: Settings.
     """
-    classes = find_classes(exchanges, span, config)
-    columns = ledger.all_uses(
-        exchanges, classes.table() if classes.member.size else None, ledger.EXCHANGE_KEYS
+    classes = find_classes(exchanges, span, book, config)
+    wanted = ledger.Wanted(
+        KeyIndex.of(book.fingerprint), KeyIndex.of(classes.member), classes.key, ledger.EXCHANGE_KEYS
     )
-    keys, sample = ledger.read_ledger(columns, config.least_key_accounts, config.bottom_b)
-    keys, incidence = _with_identity(keys, sample, book, config)
+    rounds = ledger_rounds(span, config.ledger_pairs)
+    counted = ledger.read_ledger(exchanges, wanted, config.least_key_accounts, config.bottom_b, rounds)
+    keys, incidence = _with_identity(counted, book, config)
     incidence = pairs.bounded(incidence, config.bottom_b, config.most_pairs)
     links = pairs.validated(pairs.repeated_pairs(incidence), incidence, config.pair_level)
     groups = communities(links, config.resolution, config.least_accounts, config.seed)
@@ -105,10 +104,10 @@ def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) 
     return Discovered(classes, keys, incidence, links, found[: config.most_candidates])
 
 
-def find_classes(exchanges: ir.Table, span: Span, config: DetectConfig) -> Classes:
+def find_classes(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) -> Classes:
     """Find the text keys that several accounts use, and which of them are one."""
     fraction = screen_fraction(span, config.screen_incidences)
-    keys = np.sort(shared_keys(sampled(exchanges, fraction)).select("key").to_pyarrow()["key"].to_numpy())
+    keys = shared_keys(sampled(exchanges, fraction), KeyIndex.of(book.fingerprint))
     share = min(fraction, config.class_exchanges / max(span.exchanges, 1))
     lists = sampled(exchanges, share).select(keys="keys").to_pyarrow()["keys"].combine_chunks()
     if keys.size == 0 or len(lists) == 0:
@@ -119,28 +118,21 @@ def find_classes(exchanges: ir.Table, span: Span, config: DetectConfig) -> Class
     return Classes(keys, keys[leader])
 
 
-def _with_identity(keys: Keys, sample: pa.Table, book: Book, config: DetectConfig) -> tuple[Keys, Incidence]:
+def ledger_rounds(span: Span, most_pairs: int) -> int:
+    """Return in how many rounds the ledger must be read to hold about `most_pairs` pairs at a time."""
+    pairs = span.incidences + len(ledger.EXCHANGE_KEYS) * span.exchanges
+    return max(1, math.ceil(DISCOVERY_SHARE * pairs / most_pairs))
+
+
+def _with_identity(counted: Ledger, book: Book, config: DetectConfig) -> tuple[Keys, Incidence]:
     """Leave out keys that are too common to link anybody, and add payment, device and address."""
-    kind = keys.key & KIND_MASK
-    common = np.isin(kind, (int(KeyKind.CLIENT), int(KeyKind.SAMPLING)))
-    kept = np.flatnonzero(~common | (keys.accounts <= _COMMON_SHARE * book.size))
-    exchange_keys = Keys(keys.key[kept], keys.accounts[kept], keys.repeaters[kept], keys.uses[kept])
-    wanted = np.isin(sample["key"].to_numpy(), exchange_keys.key)
+    keys = counted.keys
+    common = np.isin(keys.key & KIND_MASK, (int(KeyKind.CLIENT), int(KeyKind.SAMPLING)))
+    linking = counted.only(~common | (keys.accounts <= _COMMON_SHARE * book.size))
     identity, owner = identity_incidence(book, config.least_key_accounts)
+    order = np.argsort(identity, kind="stable")
     values, size = np.unique(identity, return_counts=True)
     nothing = np.zeros(values.size, np.int64)
-    merged = np.concatenate([exchange_keys.key, values])
-    order = np.argsort(merged, kind="stable")
-    everything = Keys(
-        merged[order],
-        np.concatenate([exchange_keys.accounts, size])[order],
-        np.concatenate([exchange_keys.repeaters, nothing])[order],
-        np.concatenate([exchange_keys.uses, nothing])[order],
+    return ledger.joined(
+        [linking, Ledger(Keys(values, size, nothing, nothing), size, owner[order])], book.size
     )
-    rows = pa.table(
-        {
-            "key": np.concatenate([sample["key"].to_numpy()[wanted], identity]),
-            "account_fp": np.concatenate([sample["account_fp"].to_numpy()[wanted], book.fingerprint[owner]]),
-        }
-    )
-    return everything, ledger.incidence(everything, book.fingerprint, rows)

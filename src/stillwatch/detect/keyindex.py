@@ -53,8 +53,9 @@ def index_of(values: Ints, keys: Ints) -> Ints:
     return KeyIndex.of(keys).find(values)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _mixed(value: int) -> np.uint64:
+@numba.njit(cache=True, nogil=True)
+def mixed(value: int) -> np.uint64:
+    """Spread a value over the high bits (Fibonacci hashing: Knuth, The Art of Computer Programming, 6.4)."""
     return np.uint64(value) * _MULTIPLIER
 
 
@@ -63,10 +64,10 @@ def fill(keys: Ints, slots: Slots, seen: Bits) -> None:
     """Enter `keys` into empty `slots` and `seen`; the sizes of both are powers of two."""
     mask, bits = np.int64(slots.size - 1), np.uint64(seen.size * 64 - 1)
     for index in range(keys.size):
-        mixed = _mixed(keys[index])
-        bit = (mixed >> np.uint64(40)) & bits
+        spread = mixed(keys[index])
+        bit = (spread >> np.uint64(40)) & bits
         seen[np.int64(bit >> np.uint64(6))] |= np.uint64(1) << (bit & np.uint64(63))
-        slot = np.int64(mixed >> np.uint64(20)) & mask
+        slot = np.int64(spread >> np.uint64(20)) & mask
         while slots[slot] != _EMPTY:
             slot = (slot + 1) & mask
         slots[slot] = index
@@ -75,12 +76,12 @@ def fill(keys: Ints, slots: Slots, seen: Bits) -> None:
 @numba.njit(cache=True, nogil=True)
 def position(value: int, keys: Ints, slots: Slots, seen: Bits) -> np.int64:
     """Return the position of one value in `keys`, or -1."""
-    mixed = _mixed(value)
-    bit = (mixed >> np.uint64(40)) & np.uint64(seen.size * 64 - 1)
+    spread = mixed(value)
+    bit = (spread >> np.uint64(40)) & np.uint64(seen.size * 64 - 1)
     if (seen[np.int64(bit >> np.uint64(6))] >> (bit & np.uint64(63))) & np.uint64(1) == 0:
         return np.int64(-1)
     mask = np.int64(slots.size - 1)
-    slot = np.int64(mixed >> np.uint64(20)) & mask
+    slot = np.int64(spread >> np.uint64(20)) & mask
     while slots[slot] != _EMPTY and keys[slots[slot]] != value:
         slot = (slot + 1) & mask
     return np.int64(slots[slot])

@@ -1,64 +1,37 @@
-"""The ledger: which account used which shared key, how often; written once for every engine."""
+"""The ledger: which account used which shared key, how often; the same on every engine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-import ibis
-import ibis.expr.types as ir
+import numba
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
-from stillwatch.detect.keyindex import index_of
+from stillwatch.detect.dealing import BUCKETS, Dealt, Small, bucket_of, deal, numbered, owners
 from stillwatch.detect.pairs import Incidence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import ibis.expr.types as ir
     import pyarrow as pa
+
+    from stillwatch.detect.keyindex import KeyIndex
 
 Ints = npt.NDArray[np.int64]
 
 _ORDER_BITS = 32
 _ORDER_SHIFT = 12
-_SLACK = 2
-"""How many times B accounts are read for each key before the exact B are taken in memory."""
-
 EXCHANGE_KEYS = ("system_fp", "tools_fp", "client_fp", "sampling_fp")
 
 
 def sampling_order(fingerprints: Ints) -> Ints:
     """Return the place of each account in the fixed order by which bottom-B sampling chooses."""
     return (fingerprints >> _ORDER_SHIFT) & ((1 << _ORDER_BITS) - 1)
-
-
-def text_uses(exchanges: ir.Table, classes: ir.Table) -> ir.Table:
-    """Count the uses of each key class by each account: columns account_fp, key, uses."""
-    rows = exchanges.select("account_fp", member=exchanges["keys"].unnest())
-    joined = rows.join(classes, "member").select("account_fp", "key")
-    return joined.group_by(["account_fp", "key"]).aggregate(uses=joined.count())
-
-
-def column_uses(exchanges: ir.Table, column: str) -> ir.Table:
-    """Count the uses of the fingerprints in `column` by each account: columns account_fp, key, uses."""
-    rows = exchanges.filter(exchanges[column].notnull()).select("account_fp", key=exchanges[column])
-    return rows.group_by(["account_fp", "key"]).aggregate(uses=rows.count())
-
-
-def key_sizes(uses: ir.Table, least: int) -> ir.Table:
-    """Return the keys that at least `least` accounts used: key, accounts, repeaters, uses."""
-    grouped = uses.group_by("key").aggregate(
-        accounts=uses.count(), repeaters=(uses.uses >= 2).sum(), uses=uses.uses.sum()
-    )
-    return grouped.filter(grouped.accounts >= least)
-
-
-def bottom_sample(uses: ir.Table, sizes: ir.Table, bottom_b: int) -> ir.Table:
-    """Keep about `_SLACK` times `bottom_b` accounts of each key, those first in the sampling order."""
-    joined = uses.join(sizes.select("key", "accounts"), "key")
-    order = joined.account_fp.__rshift__(_ORDER_SHIFT) & ((1 << _ORDER_BITS) - 1)
-    limit = _SLACK * bottom_b * (1 << _ORDER_BITS)
-    kept = joined.filter((joined.accounts <= _SLACK * bottom_b) | (order * joined.accounts < limit))
-    return kept.select("key", "account_fp")
 
 
 @dataclass(frozen=True)
@@ -77,38 +50,134 @@ class Keys:
     repeaters: Ints
     uses: Ints
 
-    @staticmethod
-    def from_arrow(table: pa.Table) -> Keys:
-        """Read the result of `key_sizes`."""
-        order = np.argsort(table["key"].to_numpy())
-        columns = {name: table[name].to_numpy()[order].astype(np.int64) for name in table.column_names}
-        return Keys(columns["key"], columns["accounts"], columns["repeaters"], columns["uses"])
+
+@dataclass(frozen=True)
+class Ledger:
+    """Keys in any order, each with a sample of its accounts.
+
+    Attributes:
+        keys: The keys with their sizes; K keys.
+        sampled: How many accounts of each key are in the sample, shape (K,).
+        account: Account numbers, key after key, ascending within a key, shape (I,).
+    """
+
+    keys: Keys
+    sampled: Ints
+    account: Ints
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> Ledger:
+        """Keep the given keys, shape (K,)."""
+        keys = Keys(*(column[kept] for column in _columns(self.keys)))
+        return Ledger(keys, self.sampled[kept], self.account[np.repeat(kept, self.sampled)])
 
 
-def read_ledger(uses: ir.Table, least: int, bottom_b: int) -> tuple[Keys, pa.Table]:
-    """Run the ledger: sizes of the shared keys and the bottom sample (key, account_fp)."""
-    kept = uses.cache()
-    sizes = key_sizes(kept, least).cache()
-    return Keys.from_arrow(sizes.to_pyarrow()), bottom_sample(kept, sizes, bottom_b).to_pyarrow()
-
-
-def all_uses(exchanges: ir.Table, classes: ir.Table | None, columns: tuple[str, ...]) -> ir.Table:
-    """Put the uses of text classes and of the fingerprint `columns` into one table."""
-    parts = [column_uses(exchanges, column) for column in columns]
-    if classes is not None:
-        parts.insert(0, text_uses(exchanges, classes))
-    return ibis.union(*parts) if len(parts) > 1 else parts[0]
-
-
-def incidence(keys: Keys, accounts: Ints, sample: pa.Table) -> Incidence:
-    """Number keys and accounts densely.
+def joined(parts: Sequence[Ledger], accounts: int) -> tuple[Keys, Incidence]:
+    """Put ledgers without common keys into one, ascending by key.
 
     Args:
-        keys: The shared keys.
-        accounts: All account fingerprints in sampling order.
-        sample: Columns key and account_fp.
+        parts: The ledgers.
+        accounts: Number of all accounts.
     """
-    account = index_of(sample["account_fp"].to_numpy(), accounts)
-    key = index_of(sample["key"].to_numpy(), keys.key)
-    pair = np.sort(key * accounts.size + account)
-    return Incidence(pair // accounts.size, pair % accounts.size, keys.key.size, accounts.size)
+    columns = [
+        np.concatenate(column) for column in zip(*(_columns(part.keys) for part in parts), strict=True)
+    ]
+    sampled = np.concatenate([part.sampled for part in parts])
+    account = np.concatenate([part.account for part in parts])
+    order = np.argsort(columns[0])
+    start = np.cumsum(sampled) - sampled
+    length = sampled[order]
+    row = np.repeat(start[order] - (np.cumsum(length) - length), length) + np.arange(account.size)
+    incidence = Incidence(
+        np.repeat(np.arange(order.size), length), account[row].astype(np.int64), order.size, accounts
+    )
+    return Keys(*(column[order] for column in columns)), incidence
+
+
+def _columns(keys: Keys) -> tuple[Ints, Ints, Ints, Ints]:
+    return keys.key, keys.accounts, keys.repeaters, keys.uses
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the ledger counts.
+
+    Attributes:
+        accounts: Fingerprints of all accounts, in the order by which bottom-B sampling chooses.
+        members: The text keys that count.
+        classes: The key that stands for each of them.
+        columns: Columns of exchanges whose fingerprints count as keys as well.
+    """
+
+    accounts: KeyIndex
+    members: KeyIndex
+    classes: Ints
+    columns: tuple[str, ...] = EXCHANGE_KEYS
+
+
+def read_ledger(exchanges: ir.Table, wanted: Wanted, least: int, bottom_b: int, rounds: int = 1) -> Ledger:
+    """Count the uses of all keys by all accounts, and sample the accounts of each key.
+
+    Args:
+        exchanges: Exchanges of one slice.
+        wanted: What is counted.
+        least: Keys with fewer accounts are left out.
+        bottom_b: Accounts that are kept for each key: those with the smallest numbers.
+        rounds: In how many rounds the exchanges are read, each for a part of the keys; all pairs of a key and
+            an account that a round meets are held in memory, 12 bytes each.
+    """
+    sent = exchanges.select("account_fp", "keys", *wanted.columns)
+    parts = []
+    for number in range(rounds):
+        dealt = Dealt.read(sent, partial(_pairs, wanted=wanted, part=(number, rounds)))
+        parts += dealt.map(partial(_counted, least=least, most=bottom_b))
+    empty = np.empty(0, np.int64)
+    found = [np.concatenate([empty, *column]) for column in zip(*parts, strict=True)] or [empty] * 6
+    return Ledger(Keys(*found[:4]), *found[4:])
+
+
+def _pairs(batch: pa.RecordBatch, wanted: Wanted, part: tuple[int, int]) -> pa.RecordBatch:
+    account = wanted.accounts.find(batch["account_fp"].to_numpy())
+    text, row = owners(batch)
+    place = wanted.members.find(text)
+    known = place >= 0
+    keys, users = [wanted.classes[place[known]]], [account[row[known]]]
+    for name in wanted.columns:
+        filled = pc.is_valid(batch[name]).to_numpy(zero_copy_only=False)
+        keys.append(batch[name].drop_null().to_numpy())
+        users.append(account[filled])
+    key, user = np.concatenate(keys), np.concatenate(users)
+    if part[1] > 1:
+        mine = bucket_of(key) * part[1] // BUCKETS == part[0]
+        key, user = key[mine], user[mine]
+    return deal(key, user)
+
+
+def _counted(keys: Ints, account: Small, least: int, most: int) -> tuple[Ints, ...]:
+    """Return the columns of the ledger of one bucket."""
+    number, distinct = numbered(keys)
+    codes = np.sort((number << np.int64(32)) | account)
+    sizes, sample = _sizes(codes, distinct.size, most)
+    kept = sizes[0] >= least
+    sampled = np.minimum(sizes[0], most)
+    return distinct[kept], *sizes[:, kept], sampled[kept], sample[np.repeat(kept, sampled)]
+
+
+@numba.njit(cache=True, nogil=True)
+def _sizes(codes: Ints, keys: int, most: int) -> tuple[Ints, Ints]:
+    """Count accounts, repeaters and uses of each key, and keep its first accounts; codes are sorted."""
+    sizes = np.zeros((3, keys), np.int64)
+    sample, filled = np.empty(codes.size, np.int64), 0
+    at = 0
+    while at < codes.size:
+        end = at + 1
+        while end < codes.size and codes[end] == codes[at]:
+            end += 1
+        key = codes[at] >> 32
+        if sizes[0, key] < most:
+            sample[filled] = codes[at] & 0xFFFFFFFF
+            filled += 1
+        sizes[0, key] += 1
+        sizes[1, key] += end - at >= 2
+        sizes[2, key] += end - at
+        at = end
+    return sizes, sample[:filled]

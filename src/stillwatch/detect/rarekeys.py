@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.detect.dealing import Dealt, Small, deal, numbered, owners
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    import pyarrow as pa
 
+    from stillwatch.detect.keyindex import KeyIndex
     from stillwatch.detect.tables import Span
+
+Ints = npt.NDArray[np.int64]
 
 _SAMPLE_CYCLE = 65_536
 
@@ -25,14 +36,30 @@ def screen_fraction(span: Span, most_incidences: int) -> float:
     return min(1.0, most_incidences / max(span.incidences, 1))
 
 
-def shared_keys(exchanges: ir.Table) -> ir.Table:
-    """Return the text keys that at least two accounts used: columns key and uses.
+def shared_keys(exchanges: ir.Table, accounts: KeyIndex) -> Ints:
+    """Return the text keys that at least two accounts used, ascending.
 
-    The smallest and the largest account of a key differ exactly when it has two accounts; this costs much
-    less than counting distinct accounts and is enough to drop private content.
+    Args:
+        exchanges: Exchanges; all their keys are held in memory at once (`screen_fraction`), 12 bytes each.
+        accounts: Fingerprints of all accounts.
     """
-    rows = exchanges.select("account_fp", key=exchanges["keys"].unnest())
-    grouped = rows.group_by("key").aggregate(
-        low=rows.account_fp.min(), high=rows.account_fp.max(), uses=rows.count()
-    )
-    return grouped.filter(grouped.low != grouped.high).select("key", "uses")
+    dealt = Dealt.read(exchanges.select("account_fp", "keys"), partial(_dealt, accounts=accounts))
+    return np.sort(np.concatenate([np.empty(0, np.int64), *dealt.map(_of_several)]))
+
+
+def _dealt(batch: pa.RecordBatch, accounts: KeyIndex) -> pa.RecordBatch:
+    keys, row = owners(batch)
+    return deal(keys, accounts.find(batch["account_fp"].to_numpy())[row])
+
+
+@numba.njit(cache=True, nogil=True)
+def _of_several(keys: Ints, account: Small) -> Ints:
+    """Return the distinct keys that stand there with two different accounts."""
+    number, distinct = numbered(keys)
+    first, several = np.full(distinct.size, -1, np.int32), np.zeros(distinct.size, np.bool_)
+    for at in range(keys.size):
+        if first[number[at]] < 0:
+            first[number[at]] = account[at]
+        several[number[at]] |= first[number[at]] != account[at]
+    found: Ints = distinct[several]
+    return found

@@ -20,7 +20,8 @@ _CYCLE = 65_536
 # The golden ratio of the cycle: successive blocks fall evenly (a Weyl sequence), and no day or hour of the
 # week is always in the same slice.
 _STRIDE = 40_503
-_DISCOVERY_END = int(0.6 * _CYCLE)
+DISCOVERY_SHARE = 0.6
+_DISCOVERY_END = int(DISCOVERY_SHARE * _CYCLE)
 _CONFIRM_A_END = int(0.8 * _CYCLE)
 
 

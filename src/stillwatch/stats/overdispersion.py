@@ -88,7 +88,11 @@ def _distinct(
 
 @njit(cache=True, nogil=True)
 def fit_distinct(
-    hits: NDArray[np.float64], trials: NDArray[np.float64], weight: NDArray[np.float64], prior: float
+    hits: NDArray[np.float64],
+    trials: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    prior: float,
+    near: float = 0.0,
 ) -> tuple[float, float]:
     """Fit mean and dispersion as `fit_beta_binomial` does, to units that are counted and checked already.
 
@@ -97,22 +101,46 @@ def fit_distinct(
         trials: Trials, all above 0, shape (pairs,).
         weight: How many units have these hits and trials, 0 where they are left out, shape (pairs,).
         prior: Logarithm of the typical dispersion.
+        near: Dispersion of a fit to nearly the same units, from where the search starts; 0 for a whole search.
 
     Returns:
         Mean and dispersion.
     """
-    best, most = 0.0, -np.inf
-    for coarse in _COARSE:
-        value = _log_posterior(hits, trials, weight, coarse, prior)
-        if value > most:
-            best, most = coarse, value
-    start, most = best, -np.inf
-    for step in _FINE:
-        value = _log_posterior(hits, trials, weight, start + step, prior)
-        if value > most:
-            best, most = start + step, value
+    if near > 0.0:
+        first = int(np.argmin(np.abs(_COARSE - math.log(near))))
+        best = _climbed(hits, trials, weight, prior, _COARSE, first)
+    else:
+        best, most = 0.0, -np.inf
+        for coarse in _COARSE:
+            value = _log_posterior(hits, trials, weight, coarse, prior)
+            if value > most:
+                best, most = coarse, value
+    best = _climbed(hits, trials, weight, prior, best + _FINE, _FINE.size // 2)
     dispersion = math.exp(best)
     return _smoothed_mean(hits, trials, weight, dispersion), dispersion
+
+
+@njit(cache=True, nogil=True)
+def _climbed(
+    hits: NDArray[np.float64],
+    trials: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    prior: float,
+    grid: NDArray[np.float64],
+    first: int,
+) -> float:
+    """Go up the posterior along a grid of log dispersions, from `first` to the nearest top."""
+    at, most = first, _log_posterior(hits, trials, weight, grid[first], prior)
+    for step in (-1, 1):
+        moved = False
+        while 0 <= at + step < grid.size:
+            value = _log_posterior(hits, trials, weight, grid[at + step], prior)
+            if value <= most:
+                break
+            at, most, moved = at + step, value, True
+        if moved:
+            break
+    return float(grid[at])
 
 
 @njit(cache=True, nogil=True)
