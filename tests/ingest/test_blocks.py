@@ -85,19 +85,18 @@ def test_a_line_of_fifty_megabytes_is_never_held():
     st.integers(1, 40),
     st.sampled_from([20, 100, 400]),
 )
-def test_a_block_lasts_until_the_third_one_after_it(lengths, block_bytes, limit):
-    """However many reads a line spans that is long, or too long and dropped, between them."""
+def test_lines_keep_their_bytes_however_many_reads_they_span(lengths, block_bytes, limit):
     lines = [bytes([65 + number % 26]) * length for number, length in enumerate(lengths)]
-    held, found = [], {}
-    for block in line_blocks(io.BytesIO(b"\n".join(lines)).readinto, Limits(block_bytes, 3, limit)):
-        held.append(block)
-        if len(held) == 3:
-            oldest = held.pop(0)
-            found |= dict(enumerate(bytes(oldest.data).split(b"\n")[: oldest.lines], oldest.first))
-    for block in held:
-        found |= dict(enumerate(bytes(block.data).split(b"\n")[: block.lines], block.first))
+    found, _ = lines_of(b"\n".join(lines), Limits(block_bytes, 3, limit))
     wanted = lines if lines[-1] else lines[:-1]
     assert [found[n] for n in sorted(found)] == [each if len(each) <= limit else b"" for each in wanted]
+
+
+@given(st.lists(st.integers(0, 9000), max_size=40), st.booleans())
+def test_long_and_short_lines_are_counted(lengths, long):
+    data = b"\n".join(b"x" * (length if long else length % 50) for length in lengths) + b"\n"
+    blocks = list(line_blocks(io.BytesIO(data).readinto, Limits(1 << 20, 1 << 20, 1 << 20)))
+    assert [block.lines for block in blocks] == [data.count(b"\n")]
 
 
 def records_of(data: bytes, limits: Limits) -> list[bytes]:

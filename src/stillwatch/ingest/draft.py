@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
@@ -62,6 +61,10 @@ class Places(msgspec.Struct, frozen=True):
     def take(self, rows: npt.NDArray[Any]) -> Places:
         """Return the places of `rows` (indexes or a mask)."""
         return Places(self.lines[rows], self.items[rows])
+
+    def followed_by(self, other: Places) -> Places:
+        """Return these places and after them those of `other`."""
+        return Places(np.concatenate([self.lines, other.lines]), np.concatenate([self.items, other.items]))
 
 
 class Draft(msgspec.Struct):
@@ -232,6 +235,15 @@ class Fields(msgspec.Struct):
         """Number of rows, refused and skipped ones included."""
         return len(self.places.lines)
 
+    def add(self, other: Fields) -> None:
+        """Append the rows of `other`, which comes from the same format."""
+        start = self.rows
+        for name, values in self.columns.items():
+            values.extend(other.columns[name])
+        self.places = self.places.followed_by(other.places)
+        self.refused |= {start + row: why for row, why in other.refused.items()}
+        self.skipped |= {start + row for row in other.skipped}
+
 
 def fields_of(readings: Sequence[Reading | None], places: Places, refused: dict[int, Refusal]) -> Fields:
     """Put readings into lists; None stands for a record that is no exchange."""
@@ -248,29 +260,19 @@ def fields_of(readings: Sequence[Reading | None], places: Places, refused: dict[
     return Fields(places, columns, refused, skipped)
 
 
-def draft_of(blocks: Sequence[Fields]) -> Draft:
-    """Join the fields of one or more blocks of a file and turn them into Arrow columns."""
-    values = {
-        name: list(chain.from_iterable(block.columns[name] for block in blocks)) for name in blocks[0].columns
-    }
-    starts = [0, *accumulate(block.rows for block in blocks)]
+def draft_of(fields: Fields) -> Draft:
+    """Turn fields into Arrow columns."""
+    values = dict(fields.columns)
     text = _text([values.pop(name) for name in TEXT_SCHEMA.names])
     reasoning, credential = values.pop("reasoning"), values.pop("credential", None)
     columns = {"ts": moments_column(values.pop("ts"))}
     columns |= {name: column(name, each) for name, each in values.items()}
     return Draft(
-        places=Places(
-            np.concatenate([block.places.lines for block in blocks]),
-            np.concatenate([block.places.items for block in blocks]),
-        ),
+        places=fields.places,
         columns={name: each for name, each in columns.items() if name == "ts" or each.null_count < len(each)},
         text=text,
         credential=None if credential is None else pa.array(credential, pa.string()),
         reasoning=reasoning_column(reasoning),
-        refused={
-            s + row: why
-            for s, block in zip(starts, blocks, strict=False)
-            for row, why in block.refused.items()
-        },
-        skipped=frozenset(s + row for s, block in zip(starts, blocks, strict=False) for row in block.skipped),
+        refused=fields.refused,
+        skipped=fields.skipped,
     )

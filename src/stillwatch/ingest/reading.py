@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -22,12 +21,13 @@ from stillwatch.ingest.formats import (
     resemblance,
 )
 from stillwatch.ingest.options import AUTO, IngestOptions
+from stillwatch.ingest.readahead import ReadAhead
 from stillwatch.ingest.sources import PARQUET as PARQUET_MAGIC
 from stillwatch.ingest.sources import Stream, open_stream, require_text
 from stillwatch.model.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
     from pathlib import Path
 
 _SAMPLE = 16
@@ -50,11 +50,11 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class OpenedFile(msgspec.Struct, frozen=True):
-    """A file whose format is known; `pieces` reads it."""
+    """A file whose format is known; `pieces` reads it, and is to be closed before the file is."""
 
     format: str
     account_sources: str
-    pieces: Iterator[Piece]
+    pieces: Generator[Piece]
 
 
 @contextmanager
@@ -183,7 +183,7 @@ def _plain(line: bytes) -> list[Mapping[str, Any]]:
     return [each for each in values if isinstance(each, dict)]
 
 
-def _table_pieces(path: Path, options: IngestOptions) -> Iterator[Piece]:
+def _table_pieces(path: Path, options: IngestOptions) -> Generator[Piece]:
     first, size = 1, path.stat().st_size
     for batch in PARQUET.batches(path, options.block_rows):
         yield Piece(PARQUET.draft_batch(batch, first), batch.num_rows, (), size)
@@ -192,27 +192,20 @@ def _table_pieces(path: Path, options: IngestOptions) -> Iterator[Piece]:
 
 def _line_pieces(
     stream: Stream, chosen: LineFormat, document: bool, options: IngestOptions
-) -> Iterator[Piece]:
+) -> Generator[Piece]:
     limits = Limits(options.block_bytes, options.block_rows, options.max_line_bytes)
-    blocks = (document_blocks if document else line_blocks)(stream.readinto, limits)
+    cut = document_blocks if document else line_blocks
     try:
-        decoded = (decode_block(block, chosen, options, stream.position()) for block in ahead(blocks))
-        yield from gather(decoded, options)
+        with ReadAhead(stream.readinto) as ahead:
+            blocks = cut(ahead.readinto, limits)
+            decoded = (decode_block(block, chosen, options, stream.position()) for block in blocks)
+            yield from gather(decoded, options)
     except Unfinished as error:
         what = "is longer than the limit" if error.too_long else "is cut off"
         remedy = "write one record a line" if error.too_long else "copy the file again when it is complete"
         raise InputError(
             stream.name, f"record {error.record} {what}", f"{remedy}; nothing of it was kept"
         ) from None
-
-
-def ahead(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Yield `blocks`, of which the next one is read and unpacked on another thread meanwhile."""
-    with ThreadPoolExecutor(1, "stillwatch-read") as pool:
-        coming = pool.submit(next, blocks, None)
-        while (block := coming.result()) is not None:
-            coming = pool.submit(next, blocks, None)
-            yield block
 
 
 class DecodedBlock(msgspec.Struct, frozen=True):
@@ -227,28 +220,43 @@ class DecodedBlock(msgspec.Struct, frozen=True):
 
 def gather(blocks: Iterator[DecodedBlock], options: IngestOptions) -> Iterator[Piece]:
     """Join blocks, small enough for the processor's caches, into pieces that are worth their overhead."""
-    held: list[DecodedBlock] = []
-    rows = size = 0
+    held, size = _Held(), 0
     for block in blocks:
-        held.append(block)
-        rows, size = rows + block.lines, size + block.size
-        if rows >= options.block_rows or size >= options.piece_bytes:
-            yield _piece(held)
-            held, rows, size = [], 0, 0
-    if held:
-        yield _piece(held)
+        held.add(block)
+        size += block.size
+        if held.lines >= options.block_rows or size >= options.piece_bytes:
+            yield held.piece()
+            held, size = _Held(), 0
+    if held.lines:
+        yield held.piece()
 
 
-def _piece(blocks: list[DecodedBlock]) -> Piece:
-    found = [block.fields for block in blocks if block.fields is not None]
-    rejected = tuple(each for block in blocks for each in block.rejected)
-    lines = sum(block.lines for block in blocks)
-    return Piece(draft_of(found) if found else None, lines, rejected, blocks[-1].position)
+class _Held:
+    """Blocks that are joined; each is taken in at once, so that little stands in the collector's way."""
+
+    def __init__(self) -> None:
+        self._fields: Fields | None = None
+        self._rejected: list[tuple[int, Refusal]] = []
+        self.lines = self._position = 0
+
+    def add(self, block: DecodedBlock) -> None:
+        self.lines, self._position = self.lines + block.lines, block.position
+        self._rejected += block.rejected
+        if self._fields is None:
+            self._fields = block.fields
+        elif block.fields is not None:
+            self._fields.add(block.fields)
+
+    def piece(self) -> Piece:
+        draft = None if self._fields is None else draft_of(self._fields)
+        return Piece(draft, self.lines, tuple(self._rejected), self._position)
 
 
 def read_block(block: Block, chosen: LineFormat, options: IngestOptions, position: int) -> Piece:
     """Decode the lines of `block` as a piece of their own."""
-    return _piece([decode_block(block, chosen, options, position)])
+    held = _Held()
+    held.add(decode_block(block, chosen, options, position))
+    return held.piece()
 
 
 def decode_block(block: Block, chosen: LineFormat, options: IngestOptions, position: int) -> DecodedBlock:

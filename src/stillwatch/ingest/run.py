@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -21,7 +22,7 @@ from stillwatch.ingest.sources import digest_of, find_files
 from stillwatch.model.errors import InputError, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -115,10 +116,10 @@ def _sentence(path: Path, rejected: int, intake: Intake) -> str:
     return f"{path}: {' and '.join(told)}." if told else ""
 
 
-def _run(pieces: Iterator[Piece], intake: Intake, progress: Progress) -> bool:
+def _run(pieces: Generator[Piece], intake: Intake, progress: Progress) -> bool:
     """Store pieces on another thread while the next ones are decoded; stop if the content is known."""
     done, waiting = 0, deque[Future[None]]()
-    with ThreadPoolExecutor(1, "stillwatch-store") as pool:
+    with closing(pieces), ThreadPoolExecutor(1, "stillwatch-store") as pool:
         try:
             for piece in pieces:
                 if len(waiting) >= _WAITING:
