@@ -101,7 +101,7 @@ def test_no_planted_word_is_in_anything_that_a_scan_writes(tmp_path, found, log,
     monkeypatch.setattr(pipeline, "find_groups", lambda *_: found)
     out = tmp_path / "out"
     key_file = tmp_path / "key"
-    key_file.write_bytes(bytes(range(32)))
+    FingerprintKey.from_bytes(bytes(range(32))).save(key_file)
     settings = Settings(threads=1, format="ndjson", skeletons=asked, key_file=key_file)
     pipeline.scan([log], out, settings, NOW, Silent())
     with open_store(out / "store") as store:

@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from stillwatch.model.errors import InputError
+from stillwatch.model.secretfile import read_secret, write_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,14 +77,7 @@ class MasterKey:
         Raises:
             InputError: The file cannot be read, may be read by others, or holds no key.
         """
-        try:
-            mode, secret = path.stat().st_mode, path.read_bytes()
-        except OSError as error:
-            raise InputError(
-                str(path), f"the mark key cannot be read ({error.strerror})", "check path and rights"
-            ) from error
-        if mode & 0o077:
-            raise InputError(str(path), "the mark key may be read by other users", "run `chmod 600` on it")
+        secret = read_secret(path, "mark key")
         _check_secret(secret, str(path))
         return cls(secret)
 
@@ -96,19 +89,7 @@ class MasterKey:
         Raises:
             InputError: The file exists or cannot be written.
         """
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            raise InputError(
-                str(path),
-                f"the mark key cannot be written ({error.strerror})",
-                "name a new file in a folder that you may write to",
-            ) from error
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, 0o600)
-            file.write(self.secret)
-            file.flush()
-            os.fsync(handle)
+        write_secret(path, self.secret, "mark key")
 
     def epoch(self, name: str) -> EpochKeys:
         """Return the keys of the epoch `name`, such as `2026-11`.

@@ -41,6 +41,7 @@ def test_cases_1_and_3_of_rfc_5869(secret, salt, info, length, expected):
 def test_other_sizes_are_refused(size, tmp_path):
     path = tmp_path / "fingerprint.key"
     path.write_bytes(bytes(size))
+    path.chmod(0o600)
     with pytest.raises(InputError, match=f"has 32 bytes, not {size}"):
         FingerprintKey.load(path)
     for make in (FingerprintKey.from_bytes, FingerprintKey.generate):
@@ -63,6 +64,14 @@ def test_saved_keys_are_private_and_come_back(tmp_path):
         key.save(path)
     with pytest.raises(InputError, match="cannot be read"):
         FingerprintKey.load(tmp_path / "absent")
+
+
+def test_a_key_that_others_may_read_is_refused(tmp_path):
+    path = tmp_path / "fingerprint.key"
+    FingerprintKey.generate(bytes(range(32))).save(path)
+    path.chmod(0o644)
+    with pytest.raises(InputError, match="the fingerprint key may be read by other users; run `chmod 600"):
+        FingerprintKey.load(path)
 
 
 def test_the_secret_is_never_shown():

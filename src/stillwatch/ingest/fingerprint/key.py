@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stillwatch.model.errors import InputError
+from stillwatch.model.secretfile import read_secret, write_secret
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 KEY_BYTES = 32
+_WHAT = "fingerprint key"
 _INFO = b"stillwatch fingerprint 1 "
 _SHA256_BYTES = 32
 
@@ -90,14 +92,9 @@ class FingerprintKey:
         """Read the key file at `path` (32 raw bytes).
 
         Raises:
-            InputError: The file cannot be read or has not exactly 32 bytes.
+            InputError: The file cannot be read, may be read by others, or has not exactly 32 bytes.
         """
-        try:
-            secret = Path(path).read_bytes()
-        except OSError as error:
-            raise InputError(
-                str(path), f"the fingerprint key cannot be read ({error.strerror})", "check path and rights"
-            ) from error
+        secret = read_secret(path, _WHAT)
         _check(secret, str(path))
         return cls(secret)
 
@@ -109,19 +106,7 @@ class FingerprintKey:
         Raises:
             InputError: The file exists or cannot be written.
         """
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            raise InputError(
-                str(path),
-                f"the fingerprint key cannot be written ({error.strerror})",
-                "name a new file in a folder that you may write to",
-            ) from error
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, 0o600)
-            file.write(self.secret)
-            file.flush()
-            os.fsync(handle)
+        write_secret(path, self.secret, _WHAT)
 
     def subkey(self, purpose: str, words: int) -> NDArray[np.uint64]:
         """Return `words` secret 64-bit integers that serve `purpose` alone."""

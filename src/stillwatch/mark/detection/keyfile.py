@@ -6,7 +6,6 @@ keys of some epochs and not the master. A key never appears in a report; its pub
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from stillwatch.mark.keys import Level  # noqa: TC001 - msgspec reads the types of fields
 from stillwatch.model.errors import InputError
+from stillwatch.model.secretfile import read_secret, write_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from stillwatch.mark.keys import EpochKeys
     from stillwatch.mark.prf import Keys
+
+_WHAT = "key table"
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -94,16 +96,11 @@ def write_table(table: KeyTable, path: Path) -> None:
     Raises:
         InputError: The file exists or cannot be written.
     """
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise InputError(
-            str(path), f"the key table cannot be written ({error.strerror})", "name a new file"
-        ) from None
     rows = zip(table.key_ids, table.levels, table.values.tolist(), table.names, table.cohorts, strict=True)
-    with os.fdopen(handle, "wb") as file:
-        for key_id, level, value, name, cohort in rows:
-            file.write(msgspec.json.encode(_Line(key_id, level, f"{value:016x}", name, cohort)) + b"\n")
+    lines = [
+        _Line(key_id, level, f"{value:016x}", name, cohort) for key_id, level, value, name, cohort in rows
+    ]
+    write_secret(path, msgspec.json.Encoder().encode_lines(lines), _WHAT)
 
 
 def read_table(paths: Sequence[Path]) -> KeyTable:
@@ -130,14 +127,7 @@ def read_table(paths: Sequence[Path]) -> KeyTable:
 
 
 def _lines(path: Path) -> list[_Line]:
-    try:
-        mode, content = path.stat().st_mode, path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            str(path), f"the key table cannot be read ({error.strerror})", "check path and rights"
-        ) from None
-    if mode & 0o077:
-        raise InputError(str(path), "the key table may be read by other users", "run `chmod 600` on it")
+    content = read_secret(path, _WHAT)
     decoder = msgspec.json.Decoder(_Line)
     result = []
     for number, raw in enumerate(content.splitlines(), start=1):
