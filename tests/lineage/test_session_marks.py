@@ -21,6 +21,7 @@ import tokenizers
 
 from stillwatch.lineage.chain import canonical, link, plain
 from stillwatch.lineage.evidence import evidence_bytes, read_document, verify
+from stillwatch.lineage.evidence_figures import stated_p
 from stillwatch.lineage.evidence_marks import log_e_of_p
 from stillwatch.lineage.evidence_verdict import Verdict
 from stillwatch.lineage.session import Session
@@ -155,3 +156,8 @@ def test_a_calibrated_p_value_has_expectation_one_at_most():
 def test_a_smaller_p_value_is_never_less_evidence(one, other):
     low, high = sorted((one, other))
     assert log_e_of_p(low) >= log_e_of_p(high) - 1e-6
+
+
+def test_a_p_value_is_never_stated_as_zero():
+    assert stated_p(-1e6) == stated_p(-701.0) > 0.0
+    assert stated_p(math.log(0.05)) == pytest.approx(0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -43,3 +44,13 @@ LOG_E_BOUND = 700.0
 def bounded(log_e: float) -> float:
     """Return `log_e` inside what can be exponentiated."""
     return max(-LOG_E_BOUND, min(LOG_E_BOUND, log_e))
+
+
+def stated_p(log_p: float) -> float:
+    """Return a p-value from its logarithm; where no number is so small the bound, since no p-value is 0.
+
+    Example:
+        >>> stated_p(-5000.0) > 0.0
+        True
+    """
+    return math.exp(max(log_p, -LOG_E_BOUND))

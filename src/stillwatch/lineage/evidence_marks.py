@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from stillwatch.lineage.evidence_figures import Figures, bounded
+from stillwatch.lineage.evidence_figures import Figures, bounded, stated_p
 from stillwatch.lineage.radioactivity import Evidence, Radioactivity, decoy_keys, weigh_key
 from stillwatch.mark.commitments import Opening, Publication, publication_digest, verify
 from stillwatch.mark.schemes import DualKeyGumbel, GumbelMax
@@ -79,7 +79,7 @@ def mark_figures(data: MarkData, plan: Plan) -> Figures:
         title=TITLE,
         tested=test.pairs,
         log_e=bounded(log_e_of_p(log_p)),
-        p=math.exp(log_p),
+        p=stated_p(log_p),
         floor=0.0 if sound else 1.0 / (test.decoys + 1),
         sentence=_sentence(test),
         details={

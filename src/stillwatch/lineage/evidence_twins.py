@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import binom
 
 from stillwatch.lineage.chain import canonical, digest, leaf_hash, proves
-from stillwatch.lineage.evidence_figures import Figures, bounded
+from stillwatch.lineage.evidence_figures import Figures, bounded, stated_p
 from stillwatch.lineage.twins import Choices, TwinDesign
 from stillwatch.lineage.twins_exact import usual_deviation
 from stillwatch.lineage.twins_power import win_chance
@@ -79,7 +79,7 @@ def twin_figures(data: TwinData, plan: Plan) -> Figures:
         title="served versus twin",
         tested=test.items,
         log_e=bounded(test.log_e_stopped),
-        p=test.p_sum if complete else None,
+        p=stated_p(test.log_p_sum) if complete else None,
         floor=float(scores.shape[1]) ** -test.items if test.items < 600 else 0.0,
         sentence=_sentence(test, data, complete=complete),
         against=_against(test, twins, scores.shape[1] - 1) if complete else None,
@@ -205,16 +205,16 @@ def _accounts(
     if not data.items:
         return []
     tests = by_account(scores, served, [item.leaf["account"] for item in data.items])
-    adjusted = np.exp(holm_log_levels([test.log_p_sum for test in tests.values()]))
+    adjusted = holm_log_levels([test.log_p_sum for test in tests.values()])
     return [
         {
             "account": account,
             "items": test.items,
             "wins": test.wins,
             "log_e": bounded(test.log_e),
-            "p_holm": float(p) if complete else None,
+            "p_holm": stated_p(float(log_p)) if complete else None,
         }
-        for (account, test), p in list(zip(tests.items(), adjusted, strict=True))[:MOST_ACCOUNTS]
+        for (account, test), log_p in list(zip(tests.items(), adjusted, strict=True))[:MOST_ACCOUNTS]
     ]
 
 
