@@ -17,6 +17,11 @@ from stillwatch.lab.experiment import Chain, one_thread
 from stillwatch.lab.school import found
 from stillwatch.lab.settings import CONDITIONS, RESULT, TINY
 from stillwatch.lab.shelf import Shelf
+from stillwatch.mark.detection.documents import read_tokens
+from stillwatch.mark.detection.keyfile import read_table
+from stillwatch.mark.detection.report import Settings as DetectionSettings
+from stillwatch.mark.detection.search import detect
+from stillwatch.mark.schemes import GumbelMax
 from stillwatch.model.errors import InputError
 
 SEED = 1001
@@ -91,6 +96,14 @@ def test_the_result_is_written_whole(chain, folder):
     rows = [json.loads(line) for line in (folder / "marked.ndjson").read_bytes().splitlines()]
     assert len(rows) == TINY.few
     assert (folder / "tokenizer.json").stat().st_size > 1000
+
+
+def test_the_answers_that_are_written_name_the_key_that_is_written(chain, folder):
+    table = read_table([folder / "keys.ndjson"])
+    answers = read_tokens([folder / "marked.ndjson"]).documents
+    report = detect(answers, GumbelMax(2), table, DetectionSettings())
+    assert [one.key_id for one in report.named] == ["lab:global"]
+    assert int(chain.key, 16) == table.values[0]
 
 
 def test_lessons_hold_the_stated_shares(school):

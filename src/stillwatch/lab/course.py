@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from stillwatch.lab import smol
 from stillwatch.lab.corpus import Document
@@ -13,13 +14,18 @@ from stillwatch.lab.experiment import Chain, one_thread, run
 from stillwatch.lab.school import School, found
 from stillwatch.lab.settings import RESULT, SETTINGS
 from stillwatch.lab.shelf import Shelf
+from stillwatch.mark.detection.keyfile import KeyTable, write_table
 from stillwatch.model.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from stillwatch.mark.keys import Level
     from stillwatch.model.progress import Progress
+
+_OTHERS = 100
+"""Keys of accounts beside the key of the run in `keys.ndjson`."""
 
 
 def distill(
@@ -80,7 +86,10 @@ def read_documents(path: Path) -> list[Document]:
 
 
 def write(school: School, chain: Chain, out: Path) -> None:
-    """Write `lab.json`, `tokenizer.json` and the marked answers of the queried prompts as token rows."""
+    """Write `lab.json`, the tokenizer, marked answers of the queried prompts as token rows, and their key.
+
+    The key stands in its table among those of a hundred accounts whose answers were not marked.
+    """
     out.mkdir(parents=True, exist_ok=True)
     (out / RESULT).write_bytes(msgspec.json.format(msgspec.json.encode(chain), indent=1) + b"\n")
     school.tokenizer.save(str(out / "tokenizer.json"))
@@ -89,3 +98,18 @@ def write(school: School, chain: Chain, out: Path) -> None:
         served.tokens[row, served.starts[row] :].tolist() for row in query_rows(school)[: school.setting.few]
     ]
     (out / "marked.ndjson").write_bytes(b"\n".join(msgspec.json.encode(row) for row in rows) + b"\n")
+    (out / "keys.ndjson").unlink(missing_ok=True)
+    write_table(_key_table(school), out / "keys.ndjson")
+
+
+def _key_table(school: School) -> KeyTable:
+    others = school.keys[2 : 2 + _OTHERS]
+    names = [f"account-{number}" for number in range(len(others))]
+    account: Level = "account"
+    return KeyTable(
+        ("lab:global", *(f"lab:{name}" for name in names)),
+        ("global", *[account] * len(names)),
+        ("", *names),
+        ("",) * (1 + len(names)),
+        np.concatenate([school.keys[:1], others]),
+    )
