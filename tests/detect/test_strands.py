@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwatch.detect.carriers import Marks
+from stillwatch.detect.keyindex import KeyIndex
 from stillwatch.detect.strands import HITS, split_strands, strand_hits
 
 DAY = 86_400_000_000
@@ -23,19 +24,17 @@ ROW = st.tuples(
 CARRIED = st.lists(ROW, max_size=40)
 
 
-def table_of(rows, fingerprint):
+def table_of(rows):
     columns = (
         dict(zip(HITS.names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(HITS.names, ())
     )
-    columns["account_fp"] = [int(fingerprint[a]) for a in columns["account_fp"]]
     return pa.table(columns, schema=HITS)
 
 
 @settings(deadline=None, max_examples=50)
-@given(CARRIED, st.permutations(range(6)))
-def test_strands_are_sums_over_the_exchanges_of_an_account(rows, order):
-    fingerprint = np.array(order, np.int64) * 1000 - 2500
-    split = split_strands(table_of(rows, fingerprint), fingerprint, 5)
+@given(CARRIED)
+def test_strands_are_sums_over_the_exchanges_of_an_account(rows):
+    split = split_strands(table_of(rows), 6, 5)
     assert len(split) == 5
     for group, strands in enumerate(split):
         mine = defaultdict(list)
@@ -57,8 +56,7 @@ def test_strands_are_sums_over_the_exchanges_of_an_account(rows, order):
 @settings(deadline=None, max_examples=30)
 @given(CARRIED, st.sets(st.integers(0, 5)))
 def test_only_keeps_everything_of_the_accounts_that_stay(rows, kept):
-    fingerprint = np.arange(6, dtype=np.int64)
-    strands = split_strands(table_of(rows, fingerprint), fingerprint, 4)[0]
+    strands = split_strands(table_of(rows), 6, 4)[0]
     chosen = strands.only(np.isin(strands.account, list(kept)))
     assert set(chosen.account.tolist()) == set(strands.account.tolist()) & kept
     assert set(chosen.days[:, 0].tolist()) == set(chosen.account.tolist())
@@ -125,13 +123,13 @@ def test_strand_hits_are_those_of_a_loop_over_exchanges(seed):
                     row["output_tokens"] or 0,
                 ]
                 expected.append((group, *sent, bits))
-    got = strand_hits(*engine_tables(rows, marks))
+    got = strand_hits(*engine_tables(rows, marks), KeyIndex.of(np.arange(6)))
     assert got.schema == HITS
     assert sorted(zip(*(column.to_pylist() for column in got.columns), strict=True)) == sorted(expected)
 
 
 def test_a_group_that_nobody_carries_is_empty():
-    empty = split_strands(table_of([], np.arange(3)), np.arange(3, dtype=np.int64), 2)
+    empty = split_strands(table_of([]), 3, 2)
     assert [strands.account.size for strands in empty] == [0, 0]
     assert empty[0].hits.shape == (0, 3)
     assert empty[0].tokens.shape == (0, 2)

@@ -35,10 +35,17 @@ def communities(pairs: Pairs, resolution: float, least: int, seed: int) -> list[
     """
     if pairs.a.size == 0:
         return []
-    nodes, ends = np.unique(np.concatenate([pairs.a, pairs.b]), return_inverse=True)
-    half = pairs.a.size
-    graph = igraph.Graph(n=nodes.size, edges=np.column_stack([ends[:half], ends[half:]]))
+    nodes, place = _numbered(pairs.a, pairs.b)
+    graph = igraph.Graph(n=nodes.size, edges=np.column_stack([place[pairs.a], place[pairs.b]]))
     return _members(nodes, _partition(graph, resolution, seed), least)
+
+
+def _numbered(*used: Ints) -> tuple[Ints, Ints]:
+    """Number the values that occur: which they are, ascending, and the number of each value."""
+    seen = np.zeros(max(int(values.max(initial=-1)) for values in used) + 1, np.bool_)
+    for values in used:
+        seen[values] = True
+    return np.flatnonzero(seen), np.cumsum(seen) - 1
 
 
 def _partition(graph: igraph.Graph, resolution: float, seed: int) -> Ints:
@@ -119,9 +126,9 @@ def bipartite_communities(
     key, account = core(incidence, least_edges, most_edges)
     if key.size == 0:
         return [[] for _ in resolutions]
-    accounts, left = np.unique(account, return_inverse=True)
-    keys, right = np.unique(key, return_inverse=True)
-    graph = igraph.Graph(n=accounts.size + keys.size, edges=np.column_stack([left, accounts.size + right]))
+    (accounts, left), (keys, right) = _numbered(account), _numbered(key)
+    edges = np.column_stack([left[account], accounts.size + right[key]])
+    graph = igraph.Graph(n=accounts.size + keys.size, edges=edges)
     return [
         _members(accounts, _partition(graph, resolution, seed)[: accounts.size], least)
         for resolution in resolutions

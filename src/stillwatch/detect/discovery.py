@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -89,12 +90,14 @@ def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) 
     counted = ledger.read_ledger(exchanges, wanted, config.least_key_accounts, config.bottom_b, rounds)
     keys, incidence = _with_identity(counted, book, config)
     incidence = pairs.bounded(incidence, config.bottom_b, config.most_pairs)
-    links = pairs.validated(pairs.repeated_pairs(incidence), incidence, config.pair_level)
+    with ThreadPoolExecutor(1) as other:  # pairs are counted in compiled code while communities are found
+        counted_pairs = other.submit(pairs.repeated_pairs, incidence)
+        first, *others = bipartite_communities(
+            incidence, config.bipartite_resolutions, config.least_accounts, config.seed
+        )
+        links = pairs.validated(counted_pairs.result(), incidence, config.pair_level)
     groups = communities(links, config.resolution, config.least_accounts, config.seed)
     found = candidates.of_communities(keys, incidence, groups)
-    first, *others = bipartite_communities(
-        incidence, config.bipartite_resolutions, config.least_accounts, config.seed
-    )
     found += candidates.of_communities(keys, incidence, first)
     taken = np.unique(np.concatenate([one.keys for one in found])) if found else np.empty(0, np.int64)
     found += candidates.of_keys(keys, incidence, config.least_accounts, taken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -17,6 +18,7 @@ from stillwatch.detect import behaviour, evidence, features, membership, strands
 from stillwatch.detect.assemble import Judged
 from stillwatch.detect.candidates import Candidate, refined
 from stillwatch.detect.carriers import CLASS_BITS, Marks
+from stillwatch.detect.keyindex import KeyIndex
 from stillwatch.detect.placebo import Placebos, draw_pool
 from stillwatch.detect.profiles import Frame, make_profiles, newest_model
 from stillwatch.detect.tables import Span, confirmation_blocks
@@ -107,10 +109,11 @@ def _confirm(
     """Confirm each candidate; None where the sharing is not proven or too few accounts are left."""
     if not found:
         return []
-    hits = strands.strand_hits(exchanges, marks_of(discovered, [one.keys for one in found]))
-    carriers = strands.split_strands(hits, book.fingerprint, len(found))
+    marks = marks_of(discovered, [one.keys for one in found])
+    hits = strands.strand_hits(exchanges, marks, KeyIndex.of(book.fingerprint))
+    carriers = strands.split_strands(hits, book.size, len(found))
     sizes = [one.keys.size for one in found]
-    with ThreadPoolExecutor() as pool:  # the arithmetic is compiled and lets other threads run
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # the arithmetic is compiled and lets other threads run
         confirmed = list(
             pool.map(membership.confirm, carriers, repeat(book), repeat(config.member_fdr), sizes)
         )
@@ -197,24 +200,23 @@ def judge(
     independently; a group's e-value is the smaller of the two, which is an e-value for their union. e-BH runs
     over all candidates, those that were dropped included (with e = 0).
     """
-    weighed = [_weigh(number, group, rows, pool, book, config) for number, group in enumerate(groups)]
+    studied = _studied(groups, rows, pool, discovered, book, config)
     log_e = np.array(
         [
-            min(group.membership.group_log_e, found.log_e)
-            for group, (found, _) in zip(groups, weighed, strict=True)
+            min(group.membership.group_log_e, one.evidence.log_e)
+            for group, one in zip(groups, studied, strict=True)
         ]
     )
     dropped = np.full(max(len(discovered.found) - len(groups), 0), -np.inf)
     levels = e_bh_levels(np.concatenate([log_e, dropped]))[: len(groups)]
     coordinated = e_bh(np.concatenate([log_e, dropped]), config.fdr)[: len(groups)]
     judged = []
-    for at, (group, (found, mine)) in enumerate(zip(groups, weighed, strict=True)):
-        raw = discovered.keys.key[group.keys]
-        kinds = frozenset((raw & KIND_MASK).tolist())
-        known = features.features_of(group.membership.strands, mine, book, found, pool.reference, kinds)
-        ranked = verdict.hypotheses(known)
+    for at, (group, one) in enumerate(zip(groups, studied, strict=True)):
+        ranked = verdict.hypotheses(one.features)
         second = any(
-            value >= _SECOND_VIEW_LOG_E for view, value in found.view_log_e.items() if view is not View.TEXT
+            value >= _SECOND_VIEW_LOG_E
+            for view, value in one.evidence.view_log_e.items()
+            if view is not View.TEXT
         )
         said = verdict.decide(
             ranked, coordinated=bool(coordinated[at]), second_view=second, verdict_error=config.verdict_error
@@ -222,11 +224,11 @@ def judge(
         judged.append(
             Judged(
                 keys=group.keys,
-                raw=raw,
+                raw=one.raw,
                 membership=group.membership,
-                evidence=found,
-                features=known,
-                rows=mine,
+                evidence=one.evidence,
+                features=one.features,
+                rows=one.rows,
                 ranked=ranked,
                 verdict=said,
                 log_e=float(log_e[at]),
@@ -236,15 +238,44 @@ def judge(
     return merged(judged)
 
 
+@dataclass(frozen=True)
+class _Studied:
+    """What is known of a group before its verdict."""
+
+    raw: Ints
+    rows: Behaviour
+    evidence: evidence.Evidence
+    features: dict[str, float]
+
+
+def _studied(
+    groups: Sequence[Confirmed],
+    rows: Behaviour,
+    pool: Pool,
+    discovered: Discovered,
+    book: Book,
+    config: DetectConfig,
+) -> list[_Studied]:
+    def study(number: int) -> _Studied:
+        group, mine = groups[number], rows.of_group(number)
+        raw = discovered.keys.key[group.keys]
+        found = _weigh(group, mine, pool, book, config)
+        kinds = frozenset((raw & KIND_MASK).tolist())
+        known = features.features_of(group.membership.strands, mine, book, found, pool.reference, kinds)
+        return _Studied(raw, mine, found, known)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # most of it is compiled and lets other threads run
+        return list(threads.map(study, range(len(groups))))
+
+
 def _weigh(
-    number: int, group: Confirmed, rows: Behaviour, pool: Pool, book: Book, config: DetectConfig
-) -> tuple[evidence.Evidence, Behaviour]:
-    mine = rows.of_group(number)
+    group: Confirmed, mine: Behaviour, pool: Pool, book: Book, config: DetectConfig
+) -> evidence.Evidence:
     profiles = make_profiles(mine, book, pool.frame)
     place = np.searchsorted(group.membership.strands.account, profiles.account)
     volume = group.membership.strands.hits.sum(axis=1)[place]
     rng = np.random.default_rng([config.seed, 2, int(group.keys[0])])
-    return evidence.weigh(profiles, volume, pool.placebos, rng), mine
+    return evidence.weigh(profiles, volume, pool.placebos, rng)
 
 
 def merged(judged: Sequence[Judged], least_inside: float = 0.6) -> list[Judged]:

@@ -152,7 +152,7 @@ class Placebos:
         middle = int(np.searchsorted(self.volume[ordered], 1.5 * 2.0 ** _octave(volume)))
         low = int(np.clip(middle - width // 2, 0, ordered.size - width))
         filled = min(size, width)
-        chosen = np.argsort(rng.random((number, width)), axis=1)[:, :filled]
+        chosen = np.argpartition(rng.random((number, width)), filled - 1, axis=1)[:, :filled]
         groups = np.full((number, size), -1, dtype=np.int64)
         groups[:, :filled] = ordered[low : low + width][chosen]
         return groups

@@ -7,26 +7,30 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.detect.carriers import CARRIED, Marks, carriers
-from stillwatch.detect.keyindex import index_of
 from stillwatch.store.engine import map_batches
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from stillwatch.detect.keyindex import KeyIndex
+
 Ints = npt.NDArray[np.int64]
 
 _DAY_US = 86_400 * 1_000_000
 _SLICES = 3
+_FIRST, _LAST, _BITS, _TOKENS = 3, 4, 5, 6
+"""Columns of the sums of an account, after its exchanges by slice."""
 _SENT = ("account_fp", "ts", "slice", "input_tokens", "output_tokens")
 HITS = pa.schema(
     {
         "group": pa.int32(),
-        "account_fp": pa.int64(),
+        "account": pa.int32(),
         "us": pa.int64(),
         "slice": pa.int8(),
         "input_tokens": pa.int64(),
@@ -37,26 +41,28 @@ HITS = pa.schema(
 """Columns of `strand_hits`."""
 
 
-def strand_hits(exchanges: ir.Table, marks: Marks) -> pa.Table:
+def strand_hits(exchanges: ir.Table, marks: Marks, accounts: KeyIndex) -> pa.Table:
     """Read the exchanges that carry marked keys, once for each group.
 
     Args:
         exchanges: Exchanges with the column slice.
         marks: The keys of all groups.
+        accounts: Account fingerprints in book order.
 
     Returns:
         Columns `HITS`: us is the time in microseconds since the epoch; bits tells which of the group's key
         classes the exchange carries.
     """
-    return map_batches(exchanges.select(*_SENT, *CARRIED), partial(_hits, marks=marks), HITS)
+    read = partial(_hits, marks=marks, accounts=accounts)
+    return map_batches(exchanges.select(*_SENT, *CARRIED), read, HITS)
 
 
-def _hits(batch: pa.RecordBatch, marks: Marks) -> pa.RecordBatch:
+def _hits(batch: pa.RecordBatch, marks: Marks, accounts: KeyIndex) -> pa.RecordBatch:
     found = carriers(batch, marks)
     sent = batch.select(_SENT).take(pa.array(found.row))
     columns = {
         "group": pa.array(found.group.astype(np.int32)),
-        "account_fp": sent["account_fp"],
+        "account": pa.array(accounts.find(sent["account_fp"].to_numpy()).astype(np.int32)),
         "us": sent["ts"].cast(pa.int64()),
         "slice": sent["slice"].cast(pa.int8()),
         "input_tokens": sent["input_tokens"].cast(pa.int64()).fill_null(0),
@@ -107,67 +113,88 @@ class Strands:
         )
 
 
-def split_strands(hits: pa.Table, fingerprint: Ints, groups: int) -> list[Strands]:
+def split_strands(hits: pa.Table, accounts: int, groups: int) -> list[Strands]:
     """Sum the exchanges of each account, and divide the accounts by group.
 
     Args:
         hits: Columns `HITS`, in any order.
-        fingerprint: Account fingerprints in book order.
+        accounts: Number of all accounts.
         groups: Number of groups.
     """
-    account = index_of(hits["account_fp"].to_numpy(), fingerprint)
-    us = hits["us"].to_numpy()
+    group, account, us, *summed = (hits[name].to_numpy() for name in HITS.names)
     day = us // _DAY_US
     first_day = int(day.min(initial=0))
     width = int(day.max(initial=0)) - first_day + 1
-    owner = hits["group"].to_numpy().astype(np.int64) * fingerprint.size + account
-    code = owner * width + (day - first_day)
-    order = np.argsort(code)  # what is equal is summed, so its order means nothing
-    code = code[order]
-    days = np.flatnonzero(np.diff(code, prepend=-1))
-    starts = np.flatnonzero(np.diff(code // width, prepend=-1))
-    number = code[starts] // width
-    columns = {
-        "account": number % fingerprint.size,
-        "hits": _by_slice(hits["slice"].to_numpy()[order], starts),
-        "first": _reduced(np.minimum, us[order], starts),
-        "last": _reduced(np.maximum, us[order], starts),
-        "bits": _reduced(np.bitwise_or, hits["bits"].to_numpy()[order], starts),
-        "tokens": np.column_stack(
-            [
-                _reduced(np.add, hits[name].to_numpy()[order], starts)
-                for name in ("input_tokens", "output_tokens")
-            ]
-        ),
-    }
-    daily = np.column_stack(
-        [
-            code[days] // width % fingerprint.size,
-            code[days] % width + first_day,
-            np.diff(days, append=code.size),
-        ]
-    )
-    edges = np.arange(groups + 1) * fingerprint.size
-    bounds = np.searchsorted(number, edges).tolist()
-    day_bounds = np.searchsorted(code[days], edges * width).tolist()
+    day -= first_day
+    day += (group.astype(np.int64) * accounts + account) * width
+    order = np.argsort(day)  # what is equal is summed, so its order means nothing
+    number, sums, days = _summed(order, day, width, us, *summed)
+    daily = np.column_stack([days[:, 0] // width % accounts, days[:, 0] % width + first_day, days[:, 1]])
+    edges = np.arange(groups + 1) * accounts
+    bounds = itertools.pairwise(np.searchsorted(number, edges).tolist())
+    day_bounds = itertools.pairwise(np.searchsorted(days[:, 0], edges * width).tolist())
     return [
-        Strands(**{name: column[low:high] for name, column in columns.items()}, days=daily[begin:end])
-        for (low, high), (begin, end) in zip(
-            itertools.pairwise(bounds), itertools.pairwise(day_bounds), strict=True
+        Strands(
+            account=number[low:high] % max(accounts, 1),
+            hits=sums[low:high, :_SLICES],
+            first=sums[low:high, _FIRST],
+            last=sums[low:high, _LAST],
+            bits=sums[low:high, _BITS],
+            tokens=sums[low:high, _TOKENS:],
+            days=daily[begin:end],
         )
+        for (low, high), (begin, end) in zip(bounds, day_bounds, strict=True)
     ]
 
 
-def _reduced(function: np.ufunc, values: Ints, starts: Ints) -> Ints:
-    """Reduce the rows from each start to the next."""
-    if not starts.size:
-        return values
-    reduced: Ints = function.reduceat(values, starts)
-    return reduced
+@numba.njit(cache=True, nogil=True)
+def _summed(
+    order: Ints,
+    code: Ints,
+    width: int,
+    us: Ints,
+    slices: npt.NDArray[np.int8],
+    sent: Ints,
+    taken: Ints,
+    bits: Ints,
+) -> tuple[Ints, Ints, Ints]:
+    """Sum the exchanges of each account of each group, and count them by day, in the given order of rows.
+
+    Returns:
+        Account of a group (code over width), its sums, and pairs of code and exchanges.
+    """
+    owners, distinct_days = _distinct(order, code, width)
+    number, sums = np.empty(owners, np.int64), np.zeros((owners, _TOKENS + 2), np.int64)
+    daily = np.zeros((distinct_days, 2), np.int64)
+    owner, day = -1, -1
+    for at in range(order.size):
+        row = order[at]
+        if day < 0 or daily[day, 0] != code[row]:
+            day += 1
+            daily[day, 0] = code[row]
+            if owner < 0 or number[owner] != code[row] // width:
+                owner += 1
+                number[owner] = code[row] // width
+                sums[owner, _FIRST : _LAST + 1] = us[row]
+        daily[day, 1] += 1
+        mine = sums[owner]
+        mine[slices[row]] += 1
+        mine[_FIRST] = min(mine[_FIRST], us[row])
+        mine[_LAST] = max(mine[_LAST], us[row])
+        mine[_BITS] |= bits[row]
+        mine[_TOKENS] += sent[row]
+        mine[_TOKENS + 1] += taken[row]
+    return number, sums, daily
 
 
-def _by_slice(slices: npt.NDArray[np.int8], starts: Ints) -> Ints:
-    """Count the rows of each slice from each start to the next, shape (starts, slices)."""
-    return np.column_stack(
-        [_reduced(np.add, (slices == number).astype(np.int64), starts) for number in range(_SLICES)]
-    )
+@numba.njit(cache=True, nogil=True)
+def _distinct(order: Ints, code: Ints, width: int) -> tuple[int, int]:
+    """Count the different codes over `width`, and the different codes."""
+    owners, days = 0, 0
+    last = np.int64(-1)
+    for row in order:
+        if code[row] != last:
+            days += 1
+            owners += 1 if last < 0 or code[row] // width != last // width else 0
+            last = code[row]
+    return owners, days
