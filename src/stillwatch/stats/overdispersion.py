@@ -101,7 +101,8 @@ def fit_distinct(
         trials: Trials, all above 0, shape (pairs,).
         weight: How many units have these hits and trials, 0 where they are left out, shape (pairs,).
         prior: Logarithm of the typical dispersion.
-        near: Dispersion of a fit to nearly the same units, from where the search starts; 0 for a whole search.
+        near: Dispersion of a fit to nearly the same units, from where the search starts; 0 for a whole
+            search.
 
     Returns:
         Mean and dispersion.
