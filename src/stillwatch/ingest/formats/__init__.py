@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stillwatch.ingest.formats.anthropic import Anthropic
-from stillwatch.ingest.formats.canonical import Ndjson
+from stillwatch.ingest.formats.anthropic import ANTHROPIC
+from stillwatch.ingest.formats.canonical import NDJSON
 from stillwatch.ingest.formats.contract import LineFormat, TableFormat
-from stillwatch.ingest.formats.envoy import Envoy
+from stillwatch.ingest.formats.envoy import ENVOY
 from stillwatch.ingest.formats.litellm import LiteLLM
-from stillwatch.ingest.formats.openai import OpenAI
+from stillwatch.ingest.formats.openai import OPENAI
 from stillwatch.ingest.formats.otlp import Otlp
 from stillwatch.ingest.formats.parquet import Parquet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-LINE_FORMATS: tuple[LineFormat, ...] = (LiteLLM(), Otlp(), OpenAI(), Anthropic(), Envoy(), Ndjson())
+LINE_FORMATS: tuple[LineFormat, ...] = (LiteLLM(), Otlp(), OPENAI, ANTHROPIC, ENVOY, NDJSON)
 """All formats of JSON records, the most specific first."""
 
 PARQUET: TableFormat = Parquet()

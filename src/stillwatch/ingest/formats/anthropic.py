@@ -4,27 +4,27 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from stillwatch.ingest.conversation import Part, converse, flat, tools, type_messages
-from stillwatch.ingest.draft import NOTHING, Fields, Places, Reading, fields_of, read_each, row_of
+from stillwatch.ingest.draft import Reading, row_of
 from stillwatch.ingest.formats.contract import line_decoder
 from stillwatch.ingest.formats.pairs import (
+    ACCOUNT_SOURCES,
     RESPONSE,
     Envelope,
+    answer,
     body,
     envelope_columns,
-    events,
-    is_stream,
     pair_of,
     request_body,
 )
+from stillwatch.ingest.formats.records import RecordFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 
 class Caller(msgspec.Struct, gc=False):
@@ -96,38 +96,20 @@ _REQUESTS = msgspec.json.Decoder(Request, strict=False)
 _RESPONSES = msgspec.json.Decoder(Response | list[Response], strict=False)
 
 
-class Anthropic:
-    """Reads lines `{"request": ..., "response": ..., "ts": ..., "account_id": ...}`."""
-
-    name = "anthropic"
-    title = "Anthropic request-answer pairs"
-    account_sources = "account_id, user_id or customer_id beside the request, or a key in its headers"
-    decoder = line_decoder(Envelope)
-    examples = (
-        b'{"ts":1767225600500,"account_id":"acct-1","ip":"2001:db8::1","request":{"model":"claude-x","max_tokens":64,"system":"Be brief.","messages":[{"role":"user","content":"Name a river."}],"metadata":{"user_id":"u-9"}},"response":{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"thinking","thinking":"...","signature":"c2lnbmF0dXJl"},{"type":"text","text":"Main"}],"stop_reason":"end_turn","usage":{"input_tokens":12,"output_tokens":4,"cache_read_input_tokens":3}}}',
-        b'{"time":"2026-01-01T01:00:00+01:00","headers":[["x-api-key","secret"],["anthropic-version","2023-06-01"]],"request":"{\\"model\\":\\"claude-x\\",\\"max_tokens\\":9,\\"messages\\":[{\\"role\\":\\"user\\",\\"content\\":\\"Hi\\"}]}","response":"event: message_start\\ndata: {\\"type\\":\\"message_start\\",\\"message\\":{\\"id\\":\\"msg_2\\",\\"type\\":\\"message\\",\\"usage\\":{\\"input_tokens\\":3}}}\\n\\ndata: {\\"type\\":\\"message_delta\\",\\"delta\\":{\\"stop_reason\\":\\"refusal\\",\\"stop_details\\":{\\"category\\":\\"cyber\\"}},\\"usage\\":{\\"output_tokens\\":1}}\\n"}',
-    )
-
-    def resembles(self, record: Mapping[str, Any]) -> float:
-        """See `LineFormat`."""
-        pair = pair_of(record)
-        if pair is None or "messages" not in pair[0]:
-            return 0.0
-        request, response = pair
-        answered = response.get("type") in ("message", "message_start") or "stop_reason" in response
-        path = str(record.get("path") or record.get("endpoint") or record.get("url") or "")
-        told = "anthropic_version" in request or "system" in request or path.endswith("/messages")
-        return 1.0 if answered else 0.8 if told and "choices" not in response else 0.0
-
-    def read(self, records: Sequence[Envelope], places: Places, account_fields: tuple[str, ...]) -> Fields:
-        """See `LineFormat`."""
-        readings, refused = read_each(records, partial(_read, account_fields=account_fields), NOTHING)
-        return fields_of(readings, places, refused)
+def _resembles(record: Mapping[str, Any]) -> float:
+    pair = pair_of(record)
+    if pair is None or "messages" not in pair[0]:
+        return 0.0
+    request, response = pair
+    answered = response.get("type") in ("message", "message_start") or "stop_reason" in response
+    path = str(record.get("path") or record.get("endpoint") or record.get("url") or "")
+    told = "anthropic_version" in request or "system" in request or path.endswith("/messages")
+    return 1.0 if answered else 0.8 if told and "choices" not in response else 0.0
 
 
 def _read(envelope: Envelope, account_fields: tuple[str, ...]) -> Reading:
     request = _REQUESTS.decode(request_body(envelope))
-    response = read_response(body(envelope, RESPONSE))
+    response = answer(body(envelope, RESPONSE), _RESPONSES, _joined)
     conversation = converse(request.messages, flat(request.system) or None)
     kit = tools(bytes(request.tools))
     values = envelope_columns(envelope, account_fields) | {
@@ -146,17 +128,6 @@ def _read(envelope: Envelope, account_fields: tuple[str, ...]) -> Reading:
     values["exchange_id"] = values["exchange_id"] or response.id
     signed = tuple(block.signature for block in response.content or () if block.signature)
     return Reading(row_of(values, conversation), conversation, kit.definitions, signed)
-
-
-def read_response(raw: bytes) -> Response:
-    """Return the answer, put together from its events where it was streamed."""
-    if not raw:
-        return Response()
-    if is_stream(raw):
-        pieces = [piece for piece in map(_RESPONSES.decode, events(raw)) if isinstance(piece, Response)]
-        return _joined(pieces)
-    answer = _RESPONSES.decode(raw)
-    return _joined(answer) if isinstance(answer, list) else answer
 
 
 def _joined(pieces: list[Response]) -> Response:
@@ -197,3 +168,18 @@ def _tokens(usage: Usage) -> dict[str, Any]:
         if details.reasoning_tokens is None
         else details.reasoning_tokens,
     }
+
+
+ANTHROPIC = RecordFormat(
+    name="anthropic",
+    title="Anthropic request-answer pairs",
+    account_sources=ACCOUNT_SOURCES,
+    decoder=line_decoder(Envelope),
+    examples=(
+        b'{"ts":1767225600500,"account_id":"acct-1","ip":"2001:db8::1","request":{"model":"claude-x","max_tokens":64,"system":"Be brief.","messages":[{"role":"user","content":"Name a river."}],"metadata":{"user_id":"u-9"}},"response":{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"thinking","thinking":"...","signature":"c2lnbmF0dXJl"},{"type":"text","text":"Main"}],"stop_reason":"end_turn","usage":{"input_tokens":12,"output_tokens":4,"cache_read_input_tokens":3}}}',
+        b'{"time":"2026-01-01T01:00:00+01:00","headers":[["x-api-key","secret"],["anthropic-version","2023-06-01"]],"request":"{\\"model\\":\\"claude-x\\",\\"max_tokens\\":9,\\"messages\\":[{\\"role\\":\\"user\\",\\"content\\":\\"Hi\\"}]}","response":"event: message_start\\ndata: {\\"type\\":\\"message_start\\",\\"message\\":{\\"id\\":\\"msg_2\\",\\"type\\":\\"message\\",\\"usage\\":{\\"input_tokens\\":3}}}\\n\\ndata: {\\"type\\":\\"message_delta\\",\\"delta\\":{\\"stop_reason\\":\\"refusal\\",\\"stop_details\\":{\\"category\\":\\"cyber\\"}},\\"usage\\":{\\"output_tokens\\":1}}\\n"}',
+    ),
+    resembles=_resembles,
+    read_record=_read,
+)
+"""Reads lines `{"request": ..., "response": ..., "ts": ..., "account_id": ...}`."""

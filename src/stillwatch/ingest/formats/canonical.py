@@ -4,28 +4,23 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from stillwatch.ingest.conversation import Conversation, converse, read_tools, type_messages
 from stillwatch.ingest.draft import (
-    NOTHING,
     ROW_COLUMNS,
-    Fields,
-    Places,
     Reading,
-    fields_of,
-    read_each,
     row_of,
 )
 from stillwatch.ingest.formats.client import address
 from stillwatch.ingest.formats.contract import line_decoder
+from stillwatch.ingest.formats.records import RecordFormat
 from stillwatch.model.columns import EXCHANGE_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 TEXT = ("system", "history", "prompt", "tools", "messages")
 """Names under which text may stand; it is fingerprinted and dropped."""
@@ -37,29 +32,9 @@ LONGEST_EXTRA = 64
 MOST_EXTRAS = 64
 
 
-class Ndjson:
-    """Reads canonical NDJSON."""
-
-    name = "ndjson"
-    title = "canonical NDJSON"
-    account_sources = "account_id"
-    decoder = line_decoder(dict[str, Any])
-    examples = (
-        b'{"exchange_id":"e-1","ts":"2026-01-01T00:00:00Z","account_id":"acct-1","model":"gpt-x","ip":"192.0.2.1","input_tokens":12,"output_tokens":40,"temperature":0.7,"system":"Be brief.","prompt":"Name a river.","region":"eu-1"}',
-        b'{"exchange_id":"e-2","ts":1767225600,"account_id":"acct-2","messages":[{"role":"user","content":"Name a lake."},{"role":"assistant","content":"Como"},{"role":"user","content":"Another."}],"tools":[{"type":"function","function":{"name":"look","parameters":{}}}]}',
-    )
-
-    def resembles(self, record: Mapping[str, Any]) -> float:
-        """See `LineFormat`."""
-        needed = sum(name in record for name in ("exchange_id", "ts", "account_id")) / 3
-        return 0.0 if "request" in record or "response" in record else needed
-
-    def read(
-        self, records: Sequence[dict[str, Any]], places: Places, account_fields: tuple[str, ...]
-    ) -> Fields:
-        """See `LineFormat`."""
-        readings, refused = read_each(records, partial(_read, account_fields=account_fields), NOTHING)
-        return fields_of(readings, places, refused)
+def _resembles(record: Mapping[str, Any]) -> float:
+    needed = sum(name in record for name in ("exchange_id", "ts", "account_id")) / 3
+    return 0.0 if "request" in record or "response" in record else needed
 
 
 def _read(record: dict[str, Any], account_fields: tuple[str, ...]) -> Reading:
@@ -123,3 +98,18 @@ def is_identifier(text: Any) -> bool:
 
 def _may_stay(value: Any) -> bool:
     return isinstance(value, bool | int | float) or is_identifier(value)
+
+
+NDJSON = RecordFormat(
+    name="ndjson",
+    title="canonical NDJSON",
+    account_sources="account_id",
+    decoder=line_decoder(dict[str, Any]),
+    examples=(
+        b'{"exchange_id":"e-1","ts":"2026-01-01T00:00:00Z","account_id":"acct-1","model":"gpt-x","ip":"192.0.2.1","input_tokens":12,"output_tokens":40,"temperature":0.7,"system":"Be brief.","prompt":"Name a river.","region":"eu-1"}',
+        b'{"exchange_id":"e-2","ts":1767225600,"account_id":"acct-2","messages":[{"role":"user","content":"Name a lake."},{"role":"assistant","content":"Como"},{"role":"user","content":"Another."}],"tools":[{"type":"function","function":{"name":"look","parameters":{}}}]}',
+    ),
+    resembles=_resembles,
+    read_record=_read,
+)
+"""Reads canonical NDJSON."""

@@ -46,10 +46,10 @@ class LineFormat(Protocol):
     @property
     def decoder(self) -> msgspec.json.Decoder[Any]: ...
 
-    def resembles(self, record: Mapping[str, Any]) -> float:
+    def resembles(self, record: Mapping[str, Any], /) -> float:
         """Return how sure it is, from 0 to 1, that `record` (decoded JSON) is of this format."""
 
-    def read(self, records: Sequence[Any], places: Places, account_fields: tuple[str, ...]) -> Fields:
+    def read(self, records: Sequence[Any], places: Places, account_fields: tuple[str, ...], /) -> Fields:
         """Take out of decoded records what is kept; never raises for what a record holds.
 
         Nothing of `records` may live on in the result that is a view of their bytes (`msgspec.Raw`): the

@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from stillwatch.ingest.draft import NOTHING, Fields, Places, Reading, fields_of, read_each, row_of
+from stillwatch.ingest.draft import Reading, row_of
 from stillwatch.ingest.formats.client import JA4_HEADERS, address
 from stillwatch.ingest.formats.contract import line_decoder
+from stillwatch.ingest.formats.records import RecordFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 _NAMES = {
     "ts": ("start_time", "timestamp", "@timestamp", "time"),
@@ -39,28 +39,9 @@ _SIGNS = (
 )  # fmt: skip
 
 
-class Envoy:
-    """Reads the access log that `docs/formats.md` shows how to configure."""
-
-    name = "envoy"
-    title = "Envoy AI Gateway access log"
-    account_sources = "x-account-id, account_id, user.id or x-user-id"
-    decoder = line_decoder(dict[str, Any])
-    examples = (
-        b'{"start_time":"2026-01-01T00:00:00.123Z","method":"POST","x-envoy-origin-path":"/v1/chat/completions","response_code":200,"duration":812,"bytes_sent":943,"user-agent":"OpenAI/Python 2.54.0","x-request-id":"6f1d","x-forwarded-for":"192.0.2.9, 10.0.0.1","x-account-id":"acct-1","gen_ai.request.model":"gpt-x","gen_ai.provider.name":"openai","gen_ai.usage.input_tokens":9,"gen_ai.usage.output_tokens":"4","response_flags":"-"}',
-    )
-
-    def resembles(self, record: Mapping[str, Any]) -> float:
-        """See `LineFormat`."""
-        found = sum(sign in record for sign in _SIGNS) + any(name.startswith("gen_ai.") for name in record)
-        return min(found / 5, 1.0) if "messages" not in record and "request" not in record else 0.0
-
-    def read(
-        self, records: Sequence[dict[str, Any]], places: Places, account_fields: tuple[str, ...]
-    ) -> Fields:
-        """See `LineFormat`."""
-        readings, refused = read_each(records, partial(_read, account_fields=account_fields), NOTHING)
-        return fields_of(readings, places, refused)
+def _resembles(record: Mapping[str, Any]) -> float:
+    found = sum(sign in record for sign in _SIGNS) + any(name.startswith("gen_ai.") for name in record)
+    return min(found / 5, 1.0) if "messages" not in record and "request" not in record else 0.0
 
 
 def _read(record: dict[str, Any], account_fields: tuple[str, ...]) -> Reading:
@@ -75,3 +56,17 @@ def _read(record: dict[str, Any], account_fields: tuple[str, ...]) -> Reading:
 def _first(record: dict[str, Any], names: tuple[str, ...]) -> Any:
     """Return the first value there is; Envoy writes a dash for what is not there."""
     return next((record[name] for name in names if record.get(name) not in (None, "", "-")), None)
+
+
+ENVOY = RecordFormat(
+    name="envoy",
+    title="Envoy AI Gateway access log",
+    account_sources="x-account-id, account_id, user.id or x-user-id",
+    decoder=line_decoder(dict[str, Any]),
+    examples=(
+        b'{"start_time":"2026-01-01T00:00:00.123Z","method":"POST","x-envoy-origin-path":"/v1/chat/completions","response_code":200,"duration":812,"bytes_sent":943,"user-agent":"OpenAI/Python 2.54.0","x-request-id":"6f1d","x-forwarded-for":"192.0.2.9, 10.0.0.1","x-account-id":"acct-1","gen_ai.request.model":"gpt-x","gen_ai.provider.name":"openai","gen_ai.usage.input_tokens":9,"gen_ai.usage.output_tokens":"4","response_flags":"-"}',
+    ),
+    resembles=_resembles,
+    read_record=_read,
+)
+"""Reads the access log that `docs/formats.md` shows how to configure."""

@@ -31,6 +31,7 @@ from stillwatch.ingest.draft import (
     Count,
     Fields,
     Places,
+    Refusal,
     Small,
     media_extra,
     read_each,
@@ -203,7 +204,7 @@ class LiteLLM:
         metas = [record.metadata or _NO_METADATA for record in records]
         params = [record.model_parameters or _NO_PARAMETERS for record in records]
         conversations, refused = read_each(records, _conversation, NO_TEXT)
-        kits, refused_kits = read_each(params, _tools, NO_TOOLS)
+        kits, refused_kits = _kits(params)
         columns = _identity(records, metas) | _request(records, params) | _outcome(records, metas)
         columns["tool_names"] = [kit.names for kit in kits]
         columns["turn"] = [conversation.turn for conversation in conversations]
@@ -319,9 +320,10 @@ def _conversation(record: Payload) -> Conversation:
     return converse(record.messages, stated)
 
 
-def _tools(parameters: Parameters) -> Tools:
-    given = bytes(parameters.tools) or bytes(parameters.functions)
-    return tools(given) if given else NO_TOOLS
+def _kits(params: Sequence[Parameters]) -> tuple[list[Tools], dict[int, Refusal]]:
+    """Return the tools of each request; most requests have none."""
+    given = [bytes(p.tools) or bytes(p.functions) for p in params]
+    return read_each(given, tools, NO_TOOLS) if any(given) else ([NO_TOOLS] * len(given), {})
 
 
 def _reasoning(

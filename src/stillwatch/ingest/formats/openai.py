@@ -4,28 +4,28 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from stillwatch.ingest.conversation import converse, tools, type_messages
-from stillwatch.ingest.draft import NOTHING, Count, Fields, Places, Reading, fields_of, read_each, row_of
+from stillwatch.ingest.draft import Count, Reading, row_of
 from stillwatch.ingest.formats.contract import line_decoder
 from stillwatch.ingest.formats.pairs import (
+    ACCOUNT_SOURCES,
     RESPONSE,
     Envelope,
+    answer,
     body,
     envelope_columns,
-    events,
-    is_stream,
     pair_of,
     request_body,
 )
+from stillwatch.ingest.formats.records import RecordFormat
 from stillwatch.ingest.moments import Moment  # noqa: TC001 - msgspec reads the annotations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 
 class Session(msgspec.Struct, gc=False):
@@ -127,42 +127,23 @@ class Response(msgspec.Struct, gc=False):
 
 _REQUESTS = msgspec.json.Decoder(Request, strict=False)
 _RESPONSES = msgspec.json.Decoder(Response | list[Response], strict=False)
-_NOBODY = Response()
 
 
-class OpenAI:
-    """Reads lines `{"request": ..., "response": ..., "ts": ..., "account_id": ...}`."""
-
-    name = "openai"
-    title = "OpenAI request-answer pairs"
-    account_sources = "account_id, user_id or customer_id beside the request, or a key in its headers"
-    decoder = line_decoder(Envelope)
-    examples = (
-        b'{"ts":1767225600.5,"account_id":"acct-1","ip":"192.0.2.1","headers":{"User-Agent":"curl/8"},"latency_ms":900,"request":{"model":"gpt-x","messages":[{"role":"user","content":"Name a river."}],"temperature":0},"response":{"id":"chatcmpl-7","object":"chat.completion","created":1767225600,"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"Elbe"}}],"usage":{"prompt_tokens":9,"completion_tokens":2}}}',
-        b'{"timestamp":"2026-01-01T00:00:00Z","user_id":"u-2","path":"/v1/responses","status_code":200,"request":{"model":"gpt-x","instructions":"Be brief.","input":[{"role":"user","content":[{"type":"input_text","text":"Name a lake."}]}],"max_output_tokens":50},"response":{"id":"resp_1","object":"response","status":"completed","output":[{"type":"reasoning","id":"rs_1"},{"type":"message","content":[{"type":"output_text","text":"Como"}]}],"usage":{"input_tokens":12,"output_tokens":3,"output_tokens_details":{"reasoning_tokens":1}}}}',
-    )
-
-    def resembles(self, record: Mapping[str, Any]) -> float:
-        """See `LineFormat`."""
-        pair = pair_of(record)
-        if pair is None:
-            return 0.0
-        request, response = pair
-        asks = any(name in request for name in ("messages", "input", "prompt"))
-        kind = str(response.get("object", ""))
-        if kind.startswith(("chat.completion", "response", "text_completion")) or "choices" in response:
-            return 1.0 if asks else 0.6
-        return 0.6 if asks and "anthropic_version" not in request else 0.0
-
-    def read(self, records: Sequence[Envelope], places: Places, account_fields: tuple[str, ...]) -> Fields:
-        """See `LineFormat`."""
-        readings, refused = read_each(records, partial(_read, account_fields=account_fields), NOTHING)
-        return fields_of(readings, places, refused)
+def _resembles(record: Mapping[str, Any]) -> float:
+    pair = pair_of(record)
+    if pair is None:
+        return 0.0
+    request, response = pair
+    asks = any(name in request for name in ("messages", "input", "prompt"))
+    kind = str(response.get("object", ""))
+    if kind.startswith(("chat.completion", "response", "text_completion")) or "choices" in response:
+        return 1.0 if asks else 0.6
+    return 0.6 if asks and "anthropic_version" not in request else 0.0
 
 
 def _read(envelope: Envelope, account_fields: tuple[str, ...]) -> Reading:
     request = _REQUESTS.decode(request_body(envelope))
-    response = read_response(body(envelope, RESPONSE))
+    response = answer(body(envelope, RESPONSE), _RESPONSES, _joined)
     messages = request.messages or request.input or request.prompt
     conversation = converse(messages, request.instructions)
     kit = tools(bytes(request.tools) or bytes(request.functions))
@@ -174,17 +155,6 @@ def _read(envelope: Envelope, account_fields: tuple[str, ...]) -> Reading:
     values["conversation_id"] = values["conversation_id"] or _session(request)
     thoughts = [item.id for item in response.output or () if item.type == "reasoning" and item.id]
     return Reading(row_of(values, conversation), conversation, kit.definitions, tuple(thoughts))
-
-
-def read_response(raw: bytes) -> Response:
-    """Return the answer, put together from its events where it was streamed."""
-    if not raw:
-        return _NOBODY
-    if is_stream(raw):
-        pieces = [piece for piece in map(_RESPONSES.decode, events(raw)) if isinstance(piece, Response)]
-        return _joined(pieces)
-    answer = _RESPONSES.decode(raw)
-    return _joined(answer) if isinstance(answer, list) else answer
 
 
 def _joined(pieces: list[Response]) -> Response:
@@ -243,3 +213,18 @@ def _refusal(finish: str | None, choice: Choice, response: Response) -> str | No
 def _session(request: Request) -> str | None:
     kept = request.conversation
     return kept.id if isinstance(kept, Session) else kept
+
+
+OPENAI = RecordFormat(
+    name="openai",
+    title="OpenAI request-answer pairs",
+    account_sources=ACCOUNT_SOURCES,
+    decoder=line_decoder(Envelope),
+    examples=(
+        b'{"ts":1767225600.5,"account_id":"acct-1","ip":"192.0.2.1","headers":{"User-Agent":"curl/8"},"latency_ms":900,"request":{"model":"gpt-x","messages":[{"role":"user","content":"Name a river."}],"temperature":0},"response":{"id":"chatcmpl-7","object":"chat.completion","created":1767225600,"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"Elbe"}}],"usage":{"prompt_tokens":9,"completion_tokens":2}}}',
+        b'{"timestamp":"2026-01-01T00:00:00Z","user_id":"u-2","path":"/v1/responses","status_code":200,"request":{"model":"gpt-x","instructions":"Be brief.","input":[{"role":"user","content":[{"type":"input_text","text":"Name a lake."}]}],"max_output_tokens":50},"response":{"id":"resp_1","object":"response","status":"completed","output":[{"type":"reasoning","id":"rs_1"},{"type":"message","content":[{"type":"output_text","text":"Como"}]}],"usage":{"input_tokens":12,"output_tokens":3,"output_tokens_details":{"reasoning_tokens":1}}}}',
+    ),
+    resembles=_resembles,
+    read_record=_read,
+)
+"""Reads lines `{"request": ..., "response": ..., "ts": ..., "account_id": ...}`."""

@@ -5,18 +5,21 @@ Names differ from proxy to proxy, so each column has a list of names that are lo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from stillwatch.ingest.formats.client import address, client_fingerprint, credential, lower_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 Envelope = dict[str, msgspec.Raw]
 """One decoded line: names and values that are not decoded yet."""
 
+T = TypeVar("T")
+
+ACCOUNT_SOURCES = "account_id, user_id or customer_id beside the request, or a key in its headers"
 REQUEST = ("request", "request_body", "req", "input_body")
 RESPONSE = ("response", "response_body", "res", "resp", "output_body")
 _HEADERS = ("headers", "request_headers")
@@ -138,6 +141,21 @@ def events(stream: bytes) -> Iterator[bytes]:
 def is_stream(raw: bytes) -> bool:
     """Say whether an answer is a list of server-sent events."""
     return raw.lstrip()[:5] in (b"data:", b"event")
+
+
+def answer(raw: bytes, decoder: msgspec.json.Decoder[T | list[T]], join: Callable[[list[T]], T]) -> T:
+    """Return the answer; where it was streamed, or lies in several pieces, they are joined.
+
+    Args:
+        raw: JSON of an answer or of a list of pieces, or server-sent events; empty where there is none.
+        decoder: Decodes an answer, or one piece of it.
+        join: Makes one answer of its pieces, and an empty one of none.
+    """
+    if is_stream(raw):
+        found = [piece for piece in map(decoder.decode, events(raw)) if not isinstance(piece, list)]
+        return join(found)
+    whole = decoder.decode(raw) if raw else []
+    return join(whole) if isinstance(whole, list) else whole
 
 
 def pair_of(record: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
