@@ -9,8 +9,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.detect.behaviour import COLUMNS, Sample, mode_of, read_behaviour, strand_rows
+from stillwatch.detect.behaviour import COLUMNS, Excerpts, Sample, mode_of, read_behaviour, strand_rows
 from stillwatch.detect.carriers import Marks
+from stillwatch.detect.keyindex import KeyIndex
 from stillwatch.model.columns import EXCHANGE_SCHEMA
 
 START = datetime(2026, 10, 5, tzinfo=UTC)
@@ -72,14 +73,16 @@ def test_missing_values_are_marked_and_equal_values_have_one_code():
 
 
 def test_groups_are_cut_out_whole():
-    got = read_behaviour(table(ROWS), FINGERPRINT)
-    assert got.of_group(0).second.tolist() == [START.timestamp() + 3600 * n for n in (1, 2)]
-    assert got.of_group(1).account.tolist() == [0, 2]
-    nobody = got.of_group(7)
+    halves = [sorted(rows, key=lambda row: row["group"]) for rows in (ROWS[:3], ROWS[3:])]
+    excerpts = Excerpts([table(half).to_batches()[0] for half in halves], KeyIndex.of(FINGERPRINT))
+    assert excerpts.of_group(0).second.tolist() == [START.timestamp() + 3600 * n for n in (1, 2)]
+    assert excerpts.of_group(1).account.tolist() == [0, 2]
+    assert excerpts.of_group(1).models == ("b",)
+    nobody = excerpts.of_group(7)
     assert nobody.account.size == 0
     assert nobody.item.tolist() == []
-    assert nobody.models == ("a", "b")
-    assert got.rows(got.cell == 7).second.tolist() == [START.timestamp() + 3 * 3600]
+    whole = read_behaviour(table(ROWS), FINGERPRINT)
+    assert whole.rows(whole.cell == 7).second.tolist() == [START.timestamp() + 3 * 3600]
 
 
 def test_no_rows_are_no_trouble():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import ibis
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.detect.carriers import CARRIED, Marks, carriers
-from stillwatch.detect.keyindex import KeyIndex, index_of
+from stillwatch.detect.keyindex import KeyIndex
 from stillwatch.store.engine import map_batches
 
 if TYPE_CHECKING:
@@ -77,11 +77,6 @@ class Behaviour:
     address: Ints
     models: tuple[str, ...]
 
-    def of_group(self, number: int) -> Behaviour:
-        """Return the rows of one group; rows are sorted by group."""
-        low, high = np.searchsorted(self.group, [number, number + 1])
-        return self.rows(slice(int(low), int(high)))
-
     def rows(self, chosen: builtins.slice[int] | npt.NDArray[np.bool_]) -> Behaviour:
         """Return the chosen rows."""
         columns = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "models"}
@@ -104,7 +99,9 @@ class Sample:
 def strand_rows(
     exchanges: ir.Table, marks: Marks, sample: Sample, columns: tuple[str, ...] = COLUMNS
 ) -> pa.Table:
-    """Read the strand exchanges of the sampled accounts: columns group and `columns`.
+    """Read the strand exchanges of the sampled accounts: columns group and `columns`, group after group.
+
+    The order holds within each chunk of the result.
 
     Args:
         exchanges: Exchanges with the column slice.
@@ -126,10 +123,36 @@ def _sampled(
 ) -> pa.RecordBatch:
     found = carriers(batch, marks)
     account = accounts.find(batch["account_fp"].to_numpy())[found.row]
-    chosen = (account >= 0) & (wanted.find(account * marks.groups + found.group) >= 0)
+    chosen = np.flatnonzero((account >= 0) & (wanted.find(account * marks.groups + found.group) >= 0))
+    chosen = chosen[np.argsort(found.group[chosen], kind="stable")]
     sent = batch.select(columns).take(pa.array(found.row[chosen]))
     group = pa.array(found.group[chosen])
     return pa.record_batch([group, *sent.columns], names=["group", *columns])
+
+
+@dataclass(frozen=True)
+class Excerpts:
+    """Exchanges of the members of many groups, numbered only when a group is looked at.
+
+    Attributes:
+        batches: Columns group and `COLUMNS`, group after group.
+        accounts: Account fingerprints in book order.
+    """
+
+    batches: list[pa.RecordBatch]
+    accounts: KeyIndex
+
+    @cached_property
+    def _groups(self) -> list[Ints]:
+        return [batch["group"].to_numpy() for batch in self.batches]
+
+    def of_group(self, number: int) -> Behaviour:
+        """Return the exchanges of one group."""
+        parts = []
+        for batch, groups in zip(self.batches, self._groups, strict=True):
+            low, high = np.searchsorted(groups, [number, number + 1])
+            parts.append(batch.slice(low, high - low))
+        return _numbered(pa.Table.from_batches(parts).combine_chunks(), self.accounts)
 
 
 def read_behaviour(rows: pa.Table, fingerprint: Ints) -> Behaviour:
@@ -139,7 +162,11 @@ def read_behaviour(rows: pa.Table, fingerprint: Ints) -> Behaviour:
         rows: Columns group and `COLUMNS`.
         fingerprint: Account fingerprints in book order.
     """
-    account = index_of(rows["account_fp"].to_numpy(), fingerprint)
+    return _numbered(rows, KeyIndex.of(fingerprint))
+
+
+def _numbered(rows: pa.Table, accounts: KeyIndex) -> Behaviour:
+    account = accounts.find(rows["account_fp"].to_numpy())
     models = pc.unique(rows["model"]).drop_null().sort()
     columns = {
         "group": rows["group"].to_numpy().astype(np.int64),
@@ -156,7 +183,7 @@ def read_behaviour(rows: pa.Table, fingerprint: Ints) -> Behaviour:
         "turn": rows["turn"].fill_null(_UNSEEN).to_numpy().astype(np.int64),
         "address": _code(rows["ip"]),
     }
-    whose = (columns["group"] + 1) * fingerprint.size + account
+    whose = (columns["group"] + 1) * accounts.keys.size + account
     order = _ordered(whose, columns["second"], columns["item"])
     ordered = {name: column[order] for name, column in columns.items()}
     ordered |= {name: _renumbered(ordered[name]) for name in ("sampling", "client", "address")}

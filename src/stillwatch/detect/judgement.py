@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from stillwatch.detect import behaviour, evidence, features, membership, strands, verdict
 from stillwatch.detect.assemble import Judged
+from stillwatch.detect.behaviour import Excerpts
 from stillwatch.detect.candidates import Candidate, refined
 from stillwatch.detect.carriers import CLASS_BITS, Marks
 from stillwatch.detect.keyindex import KeyIndex
@@ -111,7 +112,7 @@ def _confirm(
         return []
     marks = marks_of(discovered, [one.keys for one in found])
     hits = strands.strand_hits(exchanges, marks, KeyIndex.of(book.fingerprint))
-    carriers = strands.split_strands(hits, book.size, len(found))
+    carriers = strands.split_strands(hits, len(found))
     sizes = [one.keys.size for one in found]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the arithmetic is compiled and lets other threads run
         confirmed = list(
@@ -147,27 +148,53 @@ class Pool:
     frame: Frame
 
 
-def read_pool(
-    exchanges: ir.Table, book: Book, groups: Sequence[Confirmed], span: Span, config: DetectConfig
-) -> Pool:
-    """Draw the placebo pool and read its exchanges.
+@dataclass(frozen=True)
+class Observed:
+    """What is judged: the members' exchanges and the pool that they are compared with."""
+
+    rows: Excerpts
+    pool: Pool
+
+
+def observe(
+    exchanges: ir.Table,
+    discovered: Discovered,
+    groups: Sequence[Confirmed],
+    book: Book,
+    span: Span,
+    config: DetectConfig,
+) -> Observed:
+    """Read the exchanges of the members and those of the placebo pool.
 
     Args:
         exchanges: Exchanges of all slices.
+        discovered: Candidates.
+        groups: Confirmed groups; their members are kept out of the pool.
         book: All accounts.
-        groups: Groups whose members are kept out of the pool.
         span: What the exchanges cover.
         config: Settings.
     """
+    sent = _read_pool(exchanges, book, groups, config)
+    with ThreadPoolExecutor(1) as other:  # the pool is numbered while the engine reads the members
+        pool = other.submit(_make_pool, sent, book, span, config)
+        rows = _read_members(exchanges, discovered, groups, book, config.behaviour_accounts)
+        return Observed(rows, pool.result())
+
+
+def _read_pool(
+    exchanges: ir.Table, book: Book, groups: Sequence[Confirmed], config: DetectConfig
+) -> pa.Table:
     inside = np.full(book.size, -1)
     for number, group in enumerate(groups):
         inside[group.membership.strands.account] = number
     chosen = draw_pool(book, inside, config.placebo_accounts, np.random.default_rng([config.seed, 1]))
     table = ibis.memtable(pa.table({"account_fp": book.fingerprint[chosen]}))
     sent = exchanges.semi_join(table, "account_fp").select(*behaviour.COLUMNS)
-    rows = behaviour.read_behaviour(
-        sent.mutate(group=ibis.literal(-1, type="int64")).to_pyarrow(), book.fingerprint
-    )
+    return sent.mutate(group=ibis.literal(-1, type="int64")).to_pyarrow()
+
+
+def _make_pool(sent: pa.Table, book: Book, span: Span, config: DetectConfig) -> Pool:
+    rows = behaviour.read_behaviour(sent, book.fingerprint)
     frame = Frame(confirmation_blocks(span), span.block_seconds, newest_model(rows))
     profiles = make_profiles(rows, book, frame)
     rhythm = profiles.counts.sum(axis=0) + _LEAST_RHYTHM
@@ -175,21 +202,23 @@ def read_pool(
     return Pool(rows, placebos, features.reference_of(rows, book), frame)
 
 
-def read_members(
+def _read_members(
     exchanges: ir.Table, discovered: Discovered, groups: Sequence[Confirmed], book: Book, most: int
-) -> Behaviour:
+) -> Excerpts:
     """Read the strand exchanges of at most `most` members of each group."""
+    accounts = KeyIndex.of(book.fingerprint)
+    if not groups:
+        return Excerpts([], accounts)
     sampled = [group.membership.strands.account[-most:] for group in groups]
-    owner = np.repeat(np.arange(len(groups)), [accounts.size for accounts in sampled]).astype(np.int64)
+    owner = np.repeat(np.arange(len(groups)), [sample.size for sample in sampled]).astype(np.int64)
     sample = behaviour.Sample(book.fingerprint[np.concatenate(sampled)], owner)
     marks = marks_of(discovered, [group.keys for group in groups])
-    return behaviour.read_behaviour(behaviour.strand_rows(exchanges, marks, sample), book.fingerprint)
+    return Excerpts(behaviour.strand_rows(exchanges, marks, sample).to_batches(), accounts)
 
 
 def judge(
     groups: Sequence[Confirmed],
-    rows: Behaviour,
-    pool: Pool,
+    observed: Observed,
     discovered: Discovered,
     book: Book,
     config: DetectConfig,
@@ -200,7 +229,7 @@ def judge(
     independently; a group's e-value is the smaller of the two, which is an e-value for their union. e-BH runs
     over all candidates, those that were dropped included (with e = 0).
     """
-    studied = _studied(groups, rows, pool, discovered, book, config)
+    studied = _studied(groups, observed, discovered, book, config)
     log_e = np.array(
         [
             min(group.membership.group_log_e, one.evidence.log_e)
@@ -250,14 +279,15 @@ class _Studied:
 
 def _studied(
     groups: Sequence[Confirmed],
-    rows: Behaviour,
-    pool: Pool,
+    observed: Observed,
     discovered: Discovered,
     book: Book,
     config: DetectConfig,
 ) -> list[_Studied]:
+    pool = observed.pool
+
     def study(number: int) -> _Studied:
-        group, mine = groups[number], rows.of_group(number)
+        group, mine = groups[number], observed.rows.of_group(number)
         raw = discovered.keys.key[group.keys]
         found = _weigh(group, mine, pool, book, config)
         kinds = frozenset((raw & KIND_MASK).tolist())

@@ -66,14 +66,11 @@ def detect(
     shown.advance()
     confirmed = judgement.confirm_all(exchanges, discovered, book, config)
     shown.advance()
-    pool = judgement.read_pool(exchanges, book, confirmed, span, config)
+    observed = judgement.observe(exchanges, discovered, confirmed, book, span, config)
     shown.advance()
-    judged: list[Judged] = []
-    if confirmed:
-        rows = judgement.read_members(exchanges, discovered, confirmed, book, config.behaviour_accounts)
-        judged = judgement.judge(confirmed, rows, pool, discovered, book, config)
+    judged = judgement.judge(confirmed, observed, discovered, book, config) if confirmed else []
     shown.advance()
-    audit = audit_null(pool.placebos, _covariance_p([one.evidence for one in judged]), config.seed)
+    audit = audit_null(observed.pool.placebos, _covariance_p([one.evidence for one in judged]), config.seed)
     groups = _assembled(exchanges, judged, discovered, book, config, now)
     shown.finish()
     return Detection(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +18,8 @@ from stillwatch.detect.carriers import CARRIED, Marks, carriers
 from stillwatch.store.engine import map_batches
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import ibis.expr.types as ir
 
     from stillwatch.detect.keyindex import KeyIndex
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 Ints = npt.NDArray[np.int64]
 
 _DAY_US = 86_400 * 1_000_000
+_PARTS = 64
 _SLICES = 3
 _FIRST, _LAST, _BITS, _TOKENS = 3, 4, 5, 6
 """Columns of the sums of an account, after its exchanges by slice."""
@@ -58,16 +63,19 @@ def strand_hits(exchanges: ir.Table, marks: Marks, accounts: KeyIndex) -> pa.Tab
 
 
 def _hits(batch: pa.RecordBatch, marks: Marks, accounts: KeyIndex) -> pa.RecordBatch:
+    """Read the hits of a batch, group after group."""
     found = carriers(batch, marks)
-    sent = batch.select(_SENT).take(pa.array(found.row))
+    small = np.int16 if marks.groups < 1 << 15 else np.int32  # which is sorted by counting
+    order = np.argsort(found.group.astype(small), kind="stable")
+    sent = batch.select(_SENT).take(pa.array(found.row[order]))
     columns = {
-        "group": pa.array(found.group.astype(np.int32)),
+        "group": pa.array(found.group[order].astype(np.int32)),
         "account": pa.array(accounts.find(sent["account_fp"].to_numpy()).astype(np.int32)),
         "us": sent["ts"].cast(pa.int64()),
         "slice": sent["slice"].cast(pa.int8()),
         "input_tokens": sent["input_tokens"].cast(pa.int64()).fill_null(0),
         "output_tokens": sent["output_tokens"].cast(pa.int64()).fill_null(0),
-        "bits": pa.array(found.bits),
+        "bits": pa.array(found.bits[order]),
     }
     return pa.record_batch(columns, schema=HITS)
 
@@ -113,38 +121,67 @@ class Strands:
         )
 
 
-def split_strands(hits: pa.Table, accounts: int, groups: int) -> list[Strands]:
+def split_strands(hits: pa.Table, groups: int) -> list[Strands]:
     """Sum the exchanges of each account, and divide the accounts by group.
 
     Args:
-        hits: Columns `HITS`, in any order.
-        accounts: Number of all accounts.
+        hits: Columns `HITS`; within a chunk group after group, otherwise in any order.
         groups: Number of groups.
     """
-    group, account, us, *summed = (hits[name].to_numpy() for name in HITS.names)
+    chunks = [[column.to_numpy() for column in batch.columns] for batch in hits.to_batches()]
+    # a part of the groups at a time: what is worked on stays in the cache, and all cores have some
+    edges = np.unique(np.linspace(0, groups, _PARTS + 1).astype(np.int64))
+    bounds = [np.searchsorted(chunk[0], edges) for chunk in chunks]
+
+    def split(part: int) -> list[Strands]:
+        low, high = edges[part : part + 2]
+        rows = [
+            [column[cut[part] : cut[part + 1]] for column in chunk]
+            for chunk, cut in zip(chunks, bounds, strict=True)
+        ]
+        columns = [np.concatenate(column) for column in zip(*rows, strict=True)]
+        return _split(columns, int(low), int(high)) if rows else []
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(itertools.chain.from_iterable(pool.map(split, range(edges.size - 1))))
+    return found or [_nobody() for _ in range(groups)]
+
+
+def _split(columns: Sequence[Ints], low: int, high: int) -> list[Strands]:
+    """Divide the hits of the groups from `low` to before `high`; columns are those of `HITS`."""
+    group, account, us, *summed = columns
     day = us // _DAY_US
     first_day = int(day.min(initial=0))
     width = int(day.max(initial=0)) - first_day + 1
-    day -= first_day
-    day += (group.astype(np.int64) * accounts + account) * width
-    order = np.argsort(day)  # what is equal is summed, so its order means nothing
-    number, sums, days = _summed(order, day, width, us, *summed)
+    accounts = int(account.max(initial=0)) + 1
+    code = ((group - low).astype(np.int64) * accounts + account) * width + (day - first_day)
+    order = np.argsort(code)  # what is equal is summed, so its order means nothing
+    number, sums, days = _summed(order, code, width, us, *summed)
     daily = np.column_stack([days[:, 0] // width % accounts, days[:, 0] % width + first_day, days[:, 1]])
-    edges = np.arange(groups + 1) * accounts
+    edges = np.arange(high - low + 1) * accounts
     bounds = itertools.pairwise(np.searchsorted(number, edges).tolist())
     day_bounds = itertools.pairwise(np.searchsorted(days[:, 0], edges * width).tolist())
     return [
-        Strands(
-            account=number[low:high] % max(accounts, 1),
-            hits=sums[low:high, :_SLICES],
-            first=sums[low:high, _FIRST],
-            last=sums[low:high, _LAST],
-            bits=sums[low:high, _BITS],
-            tokens=sums[low:high, _TOKENS:],
-            days=daily[begin:end],
-        )
-        for (low, high), (begin, end) in zip(bounds, day_bounds, strict=True)
+        _strands(number[first:last] % accounts, sums[first:last], daily[begin:end])
+        for (first, last), (begin, end) in zip(bounds, day_bounds, strict=True)
     ]
+
+
+def _strands(account: Ints, sums: Ints, days: Ints) -> Strands:
+    return Strands(
+        account=account,
+        hits=sums[:, :_SLICES],
+        first=sums[:, _FIRST],
+        last=sums[:, _LAST],
+        bits=sums[:, _BITS],
+        tokens=sums[:, _TOKENS:],
+        days=days,
+    )
+
+
+def _nobody() -> Strands:
+    """Strands of a group that nobody carries."""
+    return _strands(*(np.empty(shape, np.int64) for shape in (0, (0, _TOKENS + 2), (0, 3))))
 
 
 @numba.njit(cache=True, nogil=True)
