@@ -158,7 +158,7 @@ def test_the_next_test_names_the_one_before(tested, evidence, tmp_path):
         (["twins", "seal", "nowhere"], "restore the file"),
         (["twins", "open", "e", "--rate", "2"], "out of range"),
         (
-            ["test", "--suspect", "https://host/v1", "--evidence", ".", "--out", "x"],
+            ["test", "--suspect", "http://127.0.0.1:9/v1", "--evidence", ".", "--out", "x"],
             "name the model with --model",
         ),
         (["test", "--suspect", "nowhere", "--evidence", ".", "--out", "x"], "name a file of answers"),

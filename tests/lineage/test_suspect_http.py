@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("httpx", reason="needs the extra stillwatch[lineage]")
 
 from stillwatch.lineage.suspect import Budget, Query, Spent
-from stillwatch.lineage.suspect_http import HttpSuspect, Pace
+from stillwatch.lineage.suspect_http import HttpSuspect, Pace, only_model
 from stillwatch.model.errors import InputError
 
 LARGE = Budget(1000, 10**6)
@@ -20,9 +20,18 @@ class Server:
 
     def __init__(self):
         self.script, self.seen, self.keys = [], [], []
+        self.models = 200, b'{"data": [{"id": "m-1"}]}'
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.keys.append(self.headers.get("authorization"))
+                status, content = outer.models if self.path == "/v1/models" else (404, b"")
+                self.send_response(status)
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 outer.seen.append((self.path, body))
@@ -196,3 +205,32 @@ def test_pace_is_kept_from_batch_to_batch(server):
     paced.ask(queries(1), LARGE, Spent())
     paced.ask(queries(1), LARGE, Spent())
     assert waits == [0.5]
+
+
+def test_the_only_model_of_a_server_needs_no_name(server):
+    found = only_model(HttpSuspect(server.url, "", "a-key"))
+    assert found == "m-1"
+    assert server.keys == ["Bearer a-key"]
+
+
+@pytest.mark.parametrize(
+    ("models", "words"),
+    [
+        ((200, b'{"data": [{"id": "secret-a"}, {"id": "b"}]}'), "has 2 models"),
+        ((200, b'{"data": []}'), "has 0 models"),
+        ((200, b"<html>"), "does not tell"),
+        ((401, b""), "does not tell"),
+    ],
+    ids=["two", "none", "no list", "refused"],
+)
+def test_otherwise_a_model_has_to_be_named(server, models, words):
+    server.models = models
+    with pytest.raises(InputError, match=f"{words}.*--model") as raised:
+        only_model(HttpSuspect(server.url, ""))
+    assert "secret-a" not in str(raised.value)
+
+
+def test_a_server_that_is_not_there_tells_no_model(server):
+    server.close()
+    with pytest.raises(InputError, match="did not answer when asked"):
+        only_model(HttpSuspect(server.url, ""))

@@ -17,7 +17,7 @@ from stillwatch.lineage.session_build import build_channels, build_plan, queries
 from stillwatch.lineage.session_material import note_registration, read_material
 from stillwatch.lineage.session_plan import Plan, plan_digest, read_plan, write_plan
 from stillwatch.lineage.suspect_file import FileSuspect
-from stillwatch.lineage.suspect_http import HttpSuspect
+from stillwatch.lineage.suspect_http import HttpSuspect, only_model
 from stillwatch.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,19 +104,19 @@ def suspect_of(where: str, model: str, key: str, template: str, pace: Pace) -> S
 
     Args:
         where: Address or path.
-        model: Name of the model at the address.
+        model: Name of the model at the address; if empty, the one that the server lists.
         key: API key, or nothing.
         template: How prompts stand before answers, see `Plan`.
         pace: How fast an endpoint is asked.
 
     Raises:
-        InputError: An address comes without a model, or is neither address nor file.
+        InputError: It is neither address nor file, or a model has to be named.
     """
     if "://" not in where:
         return FileSuspect(Path(where))
-    if not model:
-        raise InputError("--suspect", "is an address without a model", "name the model with --model")
-    return HttpSuspect(where, model, key, template, pace)
+    suspect = HttpSuspect(where, model, key, template, pace)
+    suspect.model = model or only_model(suspect)
+    return suspect
 
 
 def registered_template(out: Path) -> str | None:

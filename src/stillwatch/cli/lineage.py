@@ -82,7 +82,7 @@ def plan(evidence: Path, out: Path, name: str, write_requests: Path | None, **op
 @click.option("--suspect", required=True, help="Address of an OpenAI-compatible API, or a file of answers.")
 @evidence_option
 @out_option
-@click.option("--model", default="", help="Name of the model at that address.")
+@click.option("--model", default="", help="Name of the model at that address [default: its only one].")
 @click.option(
     "--key-env", default=KEY_VARIABLE, show_default=True, help="Environment variable that holds the API key."
 )
@@ -109,7 +109,7 @@ def test(
     """
     from stillwatch.app import lineage as app  # noqa: PLC0415 - takes a second to load
     from stillwatch.cli.lineage_tables import print_result  # noqa: PLC0415 - as above
-    from stillwatch.lineage.suspect_http import Pace  # noqa: PLC0415 - as above
+    from stillwatch.lineage.suspect_http import HttpSuspect, Pace  # noqa: PLC0415 - as above
 
     if rate <= 0.0:
         raise InputError("--rate", "is not positive", "give requests a second, such as 2")
@@ -117,7 +117,8 @@ def test(
     template = app.registered_template(out) or options["template"]
     asked = app.suspect_of(suspect, model, os.environ.get(key_env, ""), template, pace)
     if not (out / app.PLAN).exists():
-        app.register(evidence, out, _choice(model or Path(suspect).name, options), datetime.now(UTC))
+        called = asked.model if isinstance(asked, HttpSuspect) else Path(suspect).name
+        app.register(evidence, out, _choice(called, options), datetime.now(UTC))
     with shown_progress() as progress:
         tested = app.run_test(asked, evidence, out, lambda: datetime.now(UTC), progress)
     print_result(tested, out)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from stillwatch.lineage.suspect import Budget, Query, Reply, Spent
-from stillwatch.lineage.suspect_wire import reply_of, request_of
+from stillwatch.lineage.suspect_wire import models_of, reply_of, request_of
 from stillwatch.model.errors import InputError, MissingExtra
 
 if TYPE_CHECKING:
@@ -102,6 +102,28 @@ class HttpSuspect:
         """
         httpx = _httpx()
         return asyncio.run(_Round(self, httpx, budget, spent).ask(queries))
+
+
+def only_model(suspect: HttpSuspect) -> str:
+    """Return the name of the one model that the server of `suspect` lists; asked once, without a retry.
+
+    Raises:
+        InputError: It lists none or several, or does not tell.
+        MissingExtra: httpx is not installed.
+    """
+    httpx, remedy = _httpx(), "name the model with --model"
+    headers = {"authorization": f"Bearer {suspect.key}"} if suspect.key else {}
+    try:
+        with httpx.Client(headers=headers, timeout=suspect.pace.timeout, trust_env=False) as client:
+            response = client.get(f"{suspect.url}/models")
+    except httpx.TransportError:
+        raise InputError(suspect.url, "did not answer when asked for its models", remedy) from None
+    names = models_of(response.content) if response.status_code == 200 else None
+    if names is None:
+        raise InputError(suspect.url, "does not tell its models", remedy)
+    if len(names) != 1:
+        raise InputError(suspect.url, f"has {len(names)} models", remedy)
+    return names[0]
 
 
 class _Round:

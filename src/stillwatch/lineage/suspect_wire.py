@@ -38,6 +38,14 @@ class _Response(msgspec.Struct):
     usage: _Usage | None = None
 
 
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
 def request_of(query: Query, model: str, template: str) -> tuple[str, dict[str, Any]]:
     """Return the path and the body of the request for `query`.
 
@@ -83,6 +91,14 @@ def reply_of(query: Query, content: bytes, template: str) -> Reply:
     if text is None:
         return Reply(query.id, tokens=tokens, failed="the response holds no text")
     return Reply(query.id, text=text, tokens=tokens)
+
+
+def models_of(content: bytes) -> list[str] | None:
+    """Return the names in a response of `/models`, or None where it is none."""
+    try:
+        return [model.id for model in msgspec.json.decode(content, type=_Models).data]
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _log_prob(found: _LogProbs | None, start: int, end: int) -> float | None:
