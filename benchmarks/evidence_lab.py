@@ -91,7 +91,7 @@ def bars(runs: Runs) -> list[Row]:
             "least KS p of decoy p-values",
             f">= {0.01 / max(1, len(controls)):.5f}",
             seeds=seeds,
-            note=f"{len(controls)} control students, 400 fresh keys each; bar is 1 % over all of them",
+            note=f"{len(controls)} control students, 4,000 fresh keys each; bar is 1 % over all of them",
         ),
         row(
             "lab/control/our-key",

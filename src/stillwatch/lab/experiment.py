@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stillwatch.lab.shelf import Shelf
 
 VERSION: Final = 1
-_CALIBRATION: Final = 400
+_CALIBRATION: Final = 4000
 """Decoy keys whose p-values are compared with the uniform law on control students."""
 
 
