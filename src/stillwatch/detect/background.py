@@ -88,14 +88,24 @@ def fit_background(carriage: Carriage, typical_dispersion: float) -> BetaBinomia
 
 
 def _rounded(carriage: Carriage) -> tuple[Floats, Floats, Floats]:
-    """Put like units together: counts above 32 are known to one part in 32, which no rate can tell."""
-    exact = carriage.hits.astype(np.int64)
-    hits = np.where(exact > 0, rounded_volume(exact), 0)
-    width = int(carriage.trials.max(initial=0)) + 1
-    trials = np.maximum(rounded_volume(carriage.trials.astype(np.int64)), hits)
+    """Put like units together, so that the fit has a hundred rows and not a thousand.
+
+    Counts of carriers above 32 are taken to one part in 32. Silent accounts differ in their volumes only:
+    those between two eighths of a power of two stand there with their mean volume, so that all exchanges
+    count.
+    """
+    exact, sent = carriage.hits.astype(np.int64), carriage.trials.astype(np.int64)
+    silent = exact == 0
+    hits = np.where(silent, 0, rounded_volume(exact))
+    trials = np.where(silent, rounded_volume(sent, 4), np.maximum(rounded_volume(sent), hits))
+    width = int(sent.max(initial=0)) + 1
     pairs, place = np.unique(hits * width + trials, return_inverse=True)
     units = np.bincount(place, carriage.units, pairs.size).astype(np.float64)
-    return (pairs // width).astype(np.float64), (pairs % width).astype(np.float64), units
+    whole = np.bincount(place, carriage.units * carriage.trials, pairs.size)
+    hits, trials = pairs // width, (pairs % width).astype(np.float64)
+    mean = (hits == 0) & (units > 0)
+    trials[mean] = whole[mean] / units[mean]
+    return hits.astype(np.float64), trials, units
 
 
 @numba.njit(cache=True, nogil=True)

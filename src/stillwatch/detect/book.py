@@ -49,10 +49,10 @@ class Volumes:
         return Volumes(volume, accounts)
 
 
-def rounded_volume(exchanges: Ints) -> Ints:
-    """Round down to six significant bits, so that a million accounts have a few hundred volumes."""
+def rounded_volume(exchanges: Ints, significant: int = 6) -> Ints:
+    """Round down to some significant bits: at six, a million accounts have a few hundred volumes."""
     bits = np.floor(np.log2(np.maximum(exchanges, 1))).astype(np.int64)
-    shift = np.maximum(bits - 5, 0)
+    shift = np.maximum(bits - (significant - 1), 0)
     rounded: Ints = (exchanges.astype(np.int64) >> shift) << shift
     return rounded
 

@@ -151,10 +151,11 @@ def repeat_share(rows: Behaviour) -> float:
     known = rows.item != 0
     if not known.any():
         return _NAN
-    item, account = rows.item[known], rows.account[known]
-    pairs = np.unique(np.column_stack([item, account]), axis=0)
-    items, users = np.unique(pairs[:, 0], return_counts=True)
-    return share(np.isin(item, items[users >= 2]))
+    order = np.argsort(rows.item[known], kind="stable")
+    item, account = rows.item[known][order], rows.account[known][order]
+    starts = np.flatnonzero(np.append(True, item[1:] != item[:-1]))
+    several = np.minimum.reduceat(account, starts) != np.maximum.reduceat(account, starts)
+    return float(np.diff(starts, append=item.size)[several].sum() / item.size)
 
 
 def effective_cells(rows: Behaviour) -> float:

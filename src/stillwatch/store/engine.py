@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-BATCH_ROWS = 131_072
+BATCH_ROWS = 262_144
 
 
 @ibis.udf.scalar.builtin(signature=((ibis.dtype("timestamp('UTC', 6)"),), ibis.dtype("int64")))
