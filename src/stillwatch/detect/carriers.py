@@ -13,7 +13,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.detect.keyindex import KeyIndex
+from stillwatch.detect.keyindex import KeyIndex, position
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,8 +76,9 @@ def carriers(batch: pa.RecordBatch, marks: Marks) -> Carriers:
     """
     starts, ends, values = list_bounds(batch["keys"])
     fields = [batch[name].fill_null(0).to_numpy(zero_copy_only=False) for name in CARRIED[1:]]
-    marked = [marks.index.find(column) for column in (values, *fields)]
-    return Carriers(*_carriers(starts, ends, *marked, marks.bounds, marks.group, marks.bit, marks.groups))
+    index = marks.index
+    lookup = (index.keys, index.slots, index.seen, marks.bounds, marks.group, marks.bit, marks.groups)
+    return Carriers(*_carriers(starts, ends, values, *fields, *lookup))
 
 
 def list_bounds(lists: pa.ListArray) -> tuple[Ints, Ints, Ints]:
@@ -93,24 +94,28 @@ def list_bounds(lists: pa.ListArray) -> tuple[Ints, Ints, Ints]:
 def _carriers(
     starts: Ints,
     ends: Ints,
-    keys: Ints,
+    values: Ints,
     system: Ints,
     tools: Ints,
+    keys: Ints,
+    slots: npt.NDArray[np.int32],
+    seen: npt.NDArray[np.uint64],
     bounds: Ints,
     group: Ints,
     bit: Ints,
     groups: int,
 ) -> tuple[Ints, Ints, Ints]:
-    """Write down the groups that the keys of each exchange mark, each group once; -1 is no marked key."""
+    """Write down the groups that the keys of each exchange mark, each group once."""
     found = np.empty((3, starts.size + groups), np.int64)
     latest = np.full(groups, -1, np.int64)  # where the last exchange of a group was written
     filled = 0
     for row in range(starts.size):
         if filled + groups > found.shape[1]:
             found = np.concatenate((found, np.empty_like(found)), axis=1)
-        first = filled
-        for place in range(starts[row], ends[row] + 2):
-            at = keys[place] if place < ends[row] else (system[row] if place == ends[row] else tools[row])
+        first, end = filled, ends[row]
+        for place in range(starts[row], end + 2):
+            value = values[place] if place < end else (system[row] if place == end else tools[row])
+            at = position(value, keys, slots, seen)
             if at < 0:
                 continue
             for entry in range(bounds[at], bounds[at + 1]):

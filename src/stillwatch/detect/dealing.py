@@ -35,13 +35,7 @@ BUCKETS = 1 << _BITS
 _PAIRS = pa.schema({"key": pa.int64(), "account": pa.int32()})
 
 
-def owners(batch: pa.RecordBatch) -> tuple[Ints, Ints]:
-    """Return all text keys of a batch of exchanges, and for each the row that it stands in."""
-    lengths = batch["keys"].value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-    return batch["keys"].flatten().to_numpy(zero_copy_only=False), np.repeat(np.arange(lengths.size), lengths)
-
-
-def deal(keys: Ints, accounts: Ints) -> pa.RecordBatch:
+def deal(keys: Ints, accounts: Small) -> pa.RecordBatch:
     """Write pairs bucket after bucket: columns key and account, a number below 2^31."""
     return pa.record_batch([pa.array(column) for column in _deal(keys, accounts)], schema=_PAIRS)
 
@@ -80,25 +74,17 @@ class Dealt:
 
 
 @numba.njit(cache=True, nogil=True)
-def bucket_of(keys: Ints) -> Ints:
-    """Return the bucket of each key."""
-    found = np.empty(keys.size, np.int64)
-    for at in range(keys.size):
-        found[at] = _bucket(keys[at])
-    return found
-
-
-@numba.njit(cache=True, nogil=True)
-def _bucket(key: int) -> np.int64:
+def bucket_of(key: int) -> np.int64:
+    """Return the bucket of a key."""
     return np.int64(mixed(key) >> np.uint64(64 - _BITS))
 
 
 @numba.njit(cache=True, nogil=True)
-def _deal(keys: Ints, accounts: Ints) -> tuple[Ints, Small]:
+def _deal(keys: Ints, accounts: Small) -> tuple[Ints, Small]:
     place = _edges(keys)
     dealt, owner = np.empty(keys.size, np.int64), np.empty(keys.size, np.int32)
     for at in range(keys.size):
-        bucket = _bucket(keys[at])
+        bucket = bucket_of(keys[at])
         dealt[place[bucket]], owner[place[bucket]] = keys[at], accounts[at]
         place[bucket] += 1
     return dealt, owner
@@ -109,7 +95,7 @@ def _edges(keys: Ints) -> Ints:
     """Return where each bucket starts when the keys stand bucket after bucket, and the end of the last."""
     edges = np.zeros(BUCKETS + 1, np.int64)
     for at in range(keys.size):
-        edges[_bucket(keys[at]) + 1] += 1
+        edges[bucket_of(keys[at]) + 1] += 1
     return np.cumsum(edges)
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 import numpy.typing as npt
-import pyarrow.compute as pc
 
-from stillwatch.detect.dealing import BUCKETS, Dealt, Small, bucket_of, deal, numbered, owners
+from stillwatch.detect.carriers import list_bounds
+from stillwatch.detect.dealing import BUCKETS, Dealt, Small, bucket_of, deal, numbered
+from stillwatch.detect.keyindex import position
 from stillwatch.detect.pairs import Incidence
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ Ints = npt.NDArray[np.int64]
 
 _ORDER_BITS = 32
 _ORDER_SHIFT = 12
+_MISSING = 0
+"""No fingerprint: the lowest bits of all of them are a kind, and that of these columns is not 0."""
 EXCHANGE_KEYS = ("system_fp", "tools_fp", "client_fp", "sampling_fp")
 
 
@@ -137,19 +140,42 @@ def read_ledger(exchanges: ir.Table, wanted: Wanted, least: int, bottom_b: int, 
 
 def _pairs(batch: pa.RecordBatch, wanted: Wanted, part: tuple[int, int]) -> pa.RecordBatch:
     account = wanted.accounts.find(batch["account_fp"].to_numpy())
-    text, row = owners(batch)
-    place = wanted.members.find(text)
-    known = place >= 0
-    keys, users = [wanted.classes[place[known]]], [account[row[known]]]
-    for name in wanted.columns:
-        filled = pc.is_valid(batch[name]).to_numpy(zero_copy_only=False)
-        keys.append(batch[name].drop_null().to_numpy())
-        users.append(account[filled])
-    key, user = np.concatenate(keys), np.concatenate(users)
-    if part[1] > 1:
-        mine = bucket_of(key) * part[1] // BUCKETS == part[0]
-        key, user = key[mine], user[mine]
-    return deal(key, user)
+    columns = [batch[name].fill_null(_MISSING).to_numpy(zero_copy_only=False) for name in wanted.columns]
+    members = wanted.members
+    index = (members.keys, members.slots, members.seen, wanted.classes)
+    return deal(*_uses(*list_bounds(batch["keys"]), np.stack(columns), account, *index, *part))
+
+
+@numba.njit(cache=True, nogil=True)
+def _uses(
+    starts: Ints,
+    ends: Ints,
+    values: Ints,
+    columns: Ints,
+    account: Ints,
+    members: Ints,
+    slots: Small,
+    seen: npt.NDArray[np.uint64],
+    classes: Ints,
+    part: int,
+    parts: int,
+) -> tuple[Ints, Small]:
+    """Put the account beside every key of its exchanges that belongs to the given part of the keys."""
+    most = (ends - starts).sum() + columns.size
+    keys, owner, filled = np.empty(most, np.int64), np.empty(most, np.int32), 0
+    for row in range(starts.size):
+        length = ends[row] - starts[row]
+        for place in range(length + columns.shape[0]):
+            if place < length:
+                at = position(values[starts[row] + place], members, slots, seen)
+                known, key = at >= 0, classes[at] if at >= 0 else 0
+            else:
+                key = columns[place - length, row]
+                known = key != _MISSING
+            if known and (parts == 1 or bucket_of(key) * parts // BUCKETS == part):
+                keys[filled], owner[filled] = key, account[row]
+                filled += 1
+    return keys[:filled], owner[:filled]
 
 
 def _counted(keys: Ints, account: Small, least: int, most: int) -> tuple[Ints, ...]:

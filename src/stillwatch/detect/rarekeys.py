@@ -9,7 +9,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.detect.dealing import Dealt, Small, deal, numbered, owners
+from stillwatch.detect.carriers import list_bounds
+from stillwatch.detect.dealing import Dealt, Small, deal, numbered
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -48,8 +49,20 @@ def shared_keys(exchanges: ir.Table, accounts: KeyIndex) -> Ints:
 
 
 def _dealt(batch: pa.RecordBatch, accounts: KeyIndex) -> pa.RecordBatch:
-    keys, row = owners(batch)
-    return deal(keys, accounts.find(batch["account_fp"].to_numpy())[row])
+    owner = accounts.find(batch["account_fp"].to_numpy())
+    return deal(*_pairs(*list_bounds(batch["keys"]), owner))
+
+
+@numba.njit(cache=True, nogil=True)
+def _pairs(starts: Ints, ends: Ints, values: Ints, owner: Ints) -> tuple[Ints, Small]:
+    """Put the owner of its row beside every value."""
+    size = (ends - starts).sum()
+    keys, owners, filled = np.empty(size, np.int64), np.empty(size, np.int32), 0
+    for row in range(starts.size):
+        for at in range(starts[row], ends[row]):
+            keys[filled], owners[filled] = values[at], owner[row]
+            filled += 1
+    return keys, owners
 
 
 @numba.njit(cache=True, nogil=True)
