@@ -1,0 +1,292 @@
+"""Crowds: groups that share no text, found as sign-up cohorts whose accounts act together.
+
+A campaign that words every prompt anew is linked by no key. What is dear to give up is that its accounts are
+opened in batches and work for one purpose. So bursts of sign-ups propose cohorts (`cohorts`), everything else
+tests them (`crowd_evidence`), and cohorts with the same habits are one crowd. An account is named only where
+both agree: it was opened in the crowd's hours, and its habits are those of the crowd (`named`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from stillwatch.detect import habits, schedules
+from stillwatch.detect.cohorts import AROUND, Cohort, sign_up_cohorts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stillwatch.detect.book import Book
+    from stillwatch.detect.config import DetectConfig
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+_MOST_STRANGERS = 0.05
+"""Strangers that a crowd may be expected to name: one in twenty crowds names one."""
+_PRIOR_ACCOUNTS = 30.0
+"""Weight of the whole log beside the days around, in accounts."""
+_CORE = 0.75
+_MOST_OF = 0.5
+_BATCHES_APART = 1.0
+_MOST_READ = 20_000
+_KINDS = 2
+_LEAST_KIND = 8
+_BEYOND_CORE = 1.5
+_NAT = habits.FINEST
+"""One nat of log odds is as little a difference as the finest of habits."""
+
+
+@dataclass(frozen=True)
+class Crowds:
+    """Cohorts and the accounts among which they were sought.
+
+    Attributes:
+        account: Account numbers, ascending: those with habits, a known birth and no declared relation.
+        born: Day of their birth, shape of `account`.
+        cohorts: Bursts of sign-ups; members are positions in `account`.
+        weight: Accounts that each one outside the cohorts stands for, where only some of them are kept.
+    """
+
+    account: Ints
+    born: Floats
+    cohorts: list[Cohort]
+    weight: float = 1.0
+
+    def members(self) -> list[Ints]:
+        """Account numbers of each cohort."""
+        return [self.account[one.members] for one in self.cohorts]
+
+
+@dataclass(frozen=True)
+class Named:
+    """The accounts of one crowd that may be named.
+
+    Attributes:
+        cohorts: Numbers of its cohorts.
+        rows: Positions in `Crowds.account`, ascending.
+        p_value: Probability that a stranger of the log is born in these hours with habits as near.
+        strangers: Strangers expected among the named.
+        batches: Bursts of sign-ups that lie more than `_BATCHES_APART` days apart.
+    """
+
+    cohorts: Ints
+    rows: Ints
+    p_value: Floats
+    strangers: float
+    batches: int
+
+
+def unrelated(book: Book) -> Flags:
+    """Tell which accounts declare no relation that would explain a common sign-up.
+
+    An organisation of several accounts, a programme and a reseller are such relations; groups of theirs are
+    judged by what they share in text.
+    """
+    org = book.codes["org_id"]
+    size = np.bincount(org[org >= 0], minlength=1)
+    several = (org >= 0) & (size[np.maximum(org, 0)] > 1)
+    return np.asarray(~several & ~book.programme & ~book.reseller)
+
+
+def find_crowds(book: Book, config: DetectConfig) -> Crowds:
+    """Find the sign-up cohorts among accounts that send enough to have habits.
+
+    Args:
+        book: All accounts.
+        config: Settings; cohorts are tested at `pair_level`.
+    """
+    known = np.isfinite(book.created) & (book.exchanges >= habits.LEAST_EXCHANGES) & unrelated(book)
+    account = np.flatnonzero(known)
+    born = book.created[account]
+    return Crowds(account, born, sign_up_cohorts(born, config.pair_level, config.least_accounts))
+
+
+def thinned(crowds: Crowds, most: int = _MOST_READ) -> Crowds:
+    """Keep the accounts of the cohorts and of the others the `most` that are first in the sampling order."""
+    inside = np.zeros(crowds.account.size, bool)
+    inside[np.concatenate([one.members for one in crowds.cohorts])] = True
+    kept = np.flatnonzero(inside | (np.cumsum(~inside) <= most))
+    others = int((~inside).sum())
+    return Crowds(
+        crowds.account[kept],
+        crowds.born[kept],
+        [replace(one, members=np.searchsorted(kept, one.members)) for one in crowds.cohorts],
+        others / max(min(others, most), 1),
+    )
+
+
+class Ways:
+    """What each account does, as a place in a space in which a crowd stands close together.
+
+    Beside the habits stand numbers that depend on the crowd: how far the account works when the crowd works,
+    how far it works by the crowd's plan, whatever its lag (`schedules`), and how much more frequent its
+    settings are in the crowd than elsewhere.
+    """
+
+    def __init__(self, shown: Floats, table: Floats, settings: Sequence[Ints]) -> None:
+        """Prepare the accounts.
+
+        Args:
+            shown: Habits, shape (n, h).
+            table: Exchanges by hour, whole days, shape (n, days x 24).
+            settings: Dense codes of what each account mostly uses, each of shape (n,).
+        """
+        self.shown = shown
+        self.settings = settings
+        self.routine = schedules.apart_from_routine(table)
+        self.spectra = schedules.spectra(table)
+        self.usual = self.spectra.mean(axis=0)
+
+    def beside(self, members: Ints) -> Floats:
+        """Return the places of all accounts as the accounts `members` define them, shape (n, dimensions)."""
+        worked = schedules.likeness(self.routine, schedules.mean_direction(self.routine[members]))
+        plan = self.spectra[members].mean(axis=0) - self.usual
+        planned = schedules.likeness(self.spectra - self.usual, plan)
+        used = [_NAT * _log_odds(codes, members) for codes in self.settings]
+        return np.column_stack([self.shown, worked, planned, *used])
+
+    def distances(self, members: Ints) -> Floats:
+        """Return how far each account is from the accounts `members`, in spreads of theirs."""
+        place = self.beside(members)
+        return habits.distances(place, place[members])
+
+
+def _log_odds(codes: Ints, members: Ints) -> Floats:
+    """Log ratio of each account's code among `members` to that among all, half an account added to each."""
+    width = int(codes.max(initial=0)) + 1
+    inside, everywhere = np.bincount(codes[members], minlength=width), np.bincount(codes, minlength=width)
+    share = (inside + 0.5) / (members.size + 0.5) / ((everywhere + 0.5) / (codes.size + 0.5))
+    return np.asarray(np.log(share)[codes])
+
+
+def linked(crowds: Crowds, sure: Flags, ways: Ways) -> list[Ints]:
+    """Join the cohorts that go about their work in the same way.
+
+    Two cohorts are linked when half of each lies where three quarters of the other do.
+
+    Args:
+        crowds: All cohorts.
+        sure: Which cohorts are coordinated; a crowd has at least one of them.
+        ways: What the accounts do.
+
+    Returns:
+        Numbers of the cohorts of each crowd.
+    """
+    members = [one.members for one in crowds.cohorts]
+    alike = np.zeros((sure.size, sure.size), bool)
+    for number, mine in enumerate(members):
+        distance = ways.distances(mine)
+        core = np.quantile(distance[mine], _CORE)
+        alike[number] = [(distance[theirs] <= core).mean() >= _MOST_OF for theirs in members]
+    labels = csgraph.connected_components(sparse.csr_array(alike & alike.T), directed=False)[1]
+    return [np.flatnonzero(labels == label) for label in np.unique(labels[sure])]
+
+
+def named(crowds: Crowds, cohorts: Ints, ways: Ways) -> Named:
+    """Choose the accounts of a crowd that may be named.
+
+    A stranger stands in the crowd by chance only if he was opened in its hours *and* goes about his work as
+    it does. The first is counted on the days around, the second on strangers of the whole log and of these
+    days (the larger share counts). Those accounts are named whose joint probability, times the number of
+    accounts, is at most `_MOST_STRANGERS` (Bonferroni: a bound on the expected number of strangers named).
+
+    A crowd may use several tools: the accounts that one kind leaves over are looked at again by themselves.
+
+    Args:
+        crowds: All cohorts.
+        cohorts: Numbers of the cohorts of the crowd.
+        ways: What the accounts do.
+    """
+    windows = [crowds.cohorts[number] for number in cohorts.tolist()]
+    members = np.concatenate([one.members for one in windows])
+    distance = _crossed(crowds, members, ways)
+    hours = _grown(crowds, windows, distance)
+    left = np.flatnonzero(_within(crowds.born, hours))
+    expected = np.full(crowds.account.size, np.inf)
+    for _ in range(_KINDS):
+        found = _strangers_as_near(crowds, hours, distance)
+        fit = left[_KINDS * found[left] <= _MOST_STRANGERS]
+        expected[fit] = _KINDS * found[fit]
+        left = np.setdiff1d(left, fit)
+        if fit.size == 0 or left.size < _LEAST_KIND:
+            break
+        distance = _crossed(crowds, left, ways)
+    rows = np.flatnonzero(np.isfinite(expected))
+    everybody = crowds.weight * crowds.account.size
+    probability = np.minimum(expected[rows] / everybody, 1.0)
+    batches = len(_joined([(low, high + _BATCHES_APART) for low, high in hours]))
+    return Named(cohorts, rows, probability, float(expected[rows].max(initial=0.0)), batches)
+
+
+def _strangers_as_near(crowds: Crowds, hours: list[tuple[float, float]], distance: Floats) -> Floats:
+    """Expected number of strangers within these hours that are as near to the crowd as each account."""
+    inside = _within(crowds.born, hours)
+    days_around = _joined([(low - AROUND, high + AROUND) for low, high in hours])
+    strangers, near = ~inside, _within(crowds.born, days_around) & ~inside
+    length = _length(hours)
+    expected = (crowds.weight * near.sum() + 1.0) * length / max(_length(days_around) - length, length)
+    share = (1.0 + _as_near(distance, strangers)) / (1.0 + strangers.sum())
+    local = _as_near(distance, near) + _PRIOR_ACCOUNTS * share
+    return np.asarray(expected * np.maximum(share, local / (near.sum() + _PRIOR_ACCOUNTS)))
+
+
+def _grown(crowds: Crowds, windows: Sequence[Cohort], distance: Floats) -> list[tuple[float, float]]:
+    """Let each window grow while accounts of the same habits follow within a quarter of its length."""
+    members = np.concatenate([one.members for one in windows])
+    radius = _BEYOND_CORE * np.quantile(distance[members], _CORE)
+    alike = np.sort(crowds.born[distance <= radius])
+    grown = []
+    for one in windows:
+        low, high = one.start, one.start + one.days
+        gap = one.days / 4.0
+        later = np.append(high, alike[alike > high])
+        earlier = np.append(low, alike[alike < low][::-1])
+        high = float(later[np.argmax(np.append(np.diff(later), np.inf) > gap)])
+        low = float(earlier[np.argmax(np.append(-np.diff(earlier), np.inf) > gap)])
+        grown.append((low, high))
+    return _joined(grown)
+
+
+def _joined(intervals: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Join intervals that touch, ascending."""
+    joined: list[tuple[float, float]] = []
+    for low, high in sorted(intervals):
+        if joined and low <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return joined
+
+
+def _length(intervals: list[tuple[float, float]]) -> float:
+    return sum(high - low for low, high in intervals)
+
+
+def _within(born: Floats, intervals: list[tuple[float, float]]) -> Flags:
+    """Tell who was born within one of the intervals, which are apart and ascending."""
+    low, high = np.array(intervals).T
+    place = np.searchsorted(low, born, side="right") - 1
+    return np.asarray((place >= 0) & (born <= high[place]))
+
+
+def _crossed(crowds: Crowds, members: Ints, ways: Ways) -> Floats:
+    """Distance of every account from the crowd as measured on the other half of its members."""
+    distance = np.empty(crowds.account.size)
+    half = crowds.account % 2
+    for mine in (0, 1):
+        others = members[half[members] != mine]
+        distance[half == mine] = ways.distances(others if others.size else members)[half == mine]
+    return distance
+
+
+def _as_near(distance: Floats, strangers: Flags) -> Floats:
+    """Count the strangers that are at least as near as each account."""
+    return np.searchsorted(np.sort(distance[strangers]), distance, side="right").astype(np.float64)
