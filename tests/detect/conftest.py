@@ -29,6 +29,8 @@ def book_of(totals, **known):
     given = {name: np.asarray(column) for name, column in given.items()}
     sums = totals.sum(axis=1)
     given |= {
+        "languages": tuple(map(str, range(given["language"].max(initial=-1) + 1))),
+        "spoken": np.column_stack([np.arange(size), given["language"], totals[:, 0]]),
         "exchanges": sums,
         "volumes": Volumes.of(sums),
         "held_out_volumes": Volumes.of(totals[:, 1:].sum(axis=1)),

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.detect.candidates import _KEY_LEVEL, _base, _marks, carried, of_communities, of_keys, refined
+from stillwatch.detect.candidates import _KEY_LEVEL, _marks, carried, of_communities, of_keys, refined
 from stillwatch.detect.ledger import Keys
 from stillwatch.detect.pairs import Incidence
+from stillwatch.detect.speech import Speech
 from stillwatch.model.views import KeyKind
 
 checked = settings(deadline=None, max_examples=30)
+NOTHING = np.empty(0, np.int64)
 COUNTS = st.integers(1, 40).flatmap(lambda size: st.tuples(st.integers(0, size), st.just(size)))
 
 
@@ -62,36 +64,85 @@ def world(groups, keys_of_group, crowd=200, seed=1, kind=KeyKind.SHINGLE):
     return keys, Incidence(rows[:, 0].copy(), rows[:, 1].copy(), count, accounts)
 
 
+def silence(incidence, keys, sent=None):
+    """No key and no exchange has a language."""
+    sent = np.full(incidence.accounts, 10) if sent is None else sent
+    unknown = np.full(incidence.accounts, -1)
+    return Speech(np.full(keys.key.size, -1), np.arange(incidence.accounts), unknown, sent)
+
+
 def test_communities_are_marked_by_their_own_keys():
     keys, incidence = world(3, 5)
-    found = of_communities(keys, incidence, [np.arange(at, at + 12) for at in (0, 12, 24)])
+    found = of_communities(
+        keys, incidence, [np.arange(at, at + 12) for at in (0, 12, 24)], silence(incidence, keys)
+    )
     assert [one.keys.tolist() for one in found] == [list(range(at, at + 5)) for at in (100, 105, 110)]
     assert [one.seeds.tolist() for one in found] == [list(range(at, at + 12)) for at in (0, 12, 24)]
     assert [one.uses for one in found] == [3 * 12 * 5] * 3
 
 
-def test_a_group_that_sends_most_of_everything_is_measured_by_the_keys_of_others():
-    """100 own keys of 40 accounts each, and a part of 5 in each of 50 keys of 100 accounts."""
-    held = np.concatenate([np.full(100, 40), np.full(50, 5)])
-    size = np.concatenate([np.full(100, 40), np.full(50, 100)])
-    base = _base(np.zeros(150, np.int64), held, size, int(size.sum()), 1)
-    assert base.tolist() == [0.4], "4,250 of 9,000 incidences, but 250 of 5,000 beside its own keys"
-    few = _base(np.zeros(50, np.int64), held[100:], size[100:], 5000, 1)
-    assert few.tolist() == [0.05]
+def test_a_group_that_sends_most_of_everything_is_marked_by_its_own_keys_only():
+    """Two thirds of all exchanges are the group's: a phrase that everybody uses is no mark of it."""
+    rng = np.random.default_rng(7)
+    own = [range(60)] * 4
+    phrases = [rng.permutation(np.repeat(np.arange(180), [10] * 60 + [3] * 120))[:90] for _ in range(40)]
+    keys, incidence = repeated([*own, *map(set, phrases)], accounts=180)
+    loud = np.repeat([10, 3], [60, 120])
+    found = of_communities(keys, incidence, [np.arange(60)], silence(incidence, keys, loud))
+    assert [one.keys.tolist() for one in found] == [[0, 1, 2, 3]]
+    again = refined(keys, incidence, silence(incidence, keys, loud), np.arange(60), np.arange(4), 0.5)
+    assert again is not None
+    assert again.keys.tolist() == [0, 1, 2, 3]
+
+
+def test_phrases_of_a_language_of_which_the_group_writes_most_are_no_marks():
+    """Forty accounts write seven tenths of language 1, and so are most users of each of its phrases."""
+    users = [[*range(30), *range(40, 50)] for _ in range(5)]
+    account = np.concatenate([np.arange(100), np.arange(100)])
+    language = np.repeat([0, 1], 100)
+    sent = np.concatenate([np.full(100, 50), np.full(40, 7), np.full(10, 12), np.zeros(50, np.int64)])
+
+    def kept(users, language_of_keys):
+        keys, incidence = repeated(users)
+        speech = Speech(np.full(len(users), language_of_keys), account, language, sent)
+        found = refined(keys, incidence, speech, np.arange(40), np.arange(len(users)), 0.7)
+        return found and found.keys.tolist()
+
+    assert kept([*users, range(40), range(40)], 1) == [5, 6]
+    assert kept([*users, range(40), range(40)], 0) == list(range(7))
+    assert kept(users, 1) is None
+
+
+def test_keys_that_none_proves_alone_are_kept_where_they_stand_out_together():
+    """The members send half of all; of each key's four users three are members."""
+    users = [[3 * key, 3 * key + 1, 3 * key + 2, 60 + key] for key in range(12)]
+    keys, incidence = repeated(users)
+    speech = silence(incidence, keys, np.repeat([10, 10], [50, 50]))
+    found = refined(keys, incidence, speech, np.arange(50), np.arange(12), 0.7)
+    assert found is not None
+    assert found.keys.tolist() == list(range(12))
+
+
+def test_a_format_that_others_share_leaves_the_set_though_they_are_most_of_its_accounts():
+    """Thirty accounts use four templates and a format; sixty send the format and nothing else."""
+    keys, incidence = repeated([range(30)] * 4 + [range(90)], accounts=1000)
+    found = refined(keys, incidence, silence(incidence, keys), np.arange(90), np.arange(5), 0.5)
+    assert found is not None
+    assert found.keys.tolist() == [0, 1, 2, 3]
 
 
 def test_a_community_without_keys_of_its_own_is_no_candidate():
     keys, incidence = world(1, 5)
-    assert of_communities(keys, incidence, [np.arange(100, 112)]) == []
-    assert of_communities(keys, incidence, []) == []
+    assert of_communities(keys, incidence, [np.arange(100, 112)], silence(incidence, keys)) == []
+    assert of_communities(keys, incidence, [], silence(incidence, keys)) == []
 
 
 @pytest.mark.parametrize("kind", [KeyKind.SAMPLING, KeyKind.CLIENT, KeyKind.PAYMENT, KeyKind.ADDRESS])
 def test_only_what_an_exchange_carries_in_its_text_marks_it(kind):
     keys, incidence = world(1, 5, kind=kind)
     assert not carried(keys).any()
-    assert of_communities(keys, incidence, [np.arange(12)]) == []
-    assert refined(keys, incidence, np.arange(12), 0.5) is None
+    assert of_communities(keys, incidence, [np.arange(12)], silence(incidence, keys)) == []
+    assert refined(keys, incidence, silence(incidence, keys), np.arange(12), NOTHING, 0.5) is None
     assert of_keys(keys, incidence, 8, np.empty(0, np.int64)) == []
 
 
@@ -101,7 +152,7 @@ def test_refined_keys_mostly_belong_to_the_members(seed, share, size):
     keys, incidence = world(2, 4, crowd=300, seed=seed)
     members = np.random.default_rng(seed).permutation(incidence.accounts)[:size]
     members = np.union1d(members, np.arange(12))
-    found = refined(keys, incidence, members, share)
+    found = refined(keys, incidence, silence(incidence, keys), members, NOTHING, share)
     assert found is not None
     assert {100, 101, 102, 103} <= set(found.keys.tolist())
     for key in found.keys.tolist():
@@ -110,16 +161,13 @@ def test_refined_keys_mostly_belong_to_the_members(seed, share, size):
     assert found.seeds.tolist() == members.tolist()
 
 
-def repeated(users, uses=3):
+def repeated(users, uses=3, accounts=100):
     """Keys with these users, each of whom used it `uses` times."""
     rows = np.array([(key, account) for key, accounts in enumerate(users) for account in sorted(accounts)])
     size = np.array([len(accounts) for accounts in users])
     names = (np.arange(len(users), dtype=np.int64) << 4) | int(KeyKind.SYSTEM)
     keys = Keys(names, size, size if uses > 1 else 0 * size, uses * size)
-    return keys, Incidence(rows[:, 0].copy(), rows[:, 1].copy(), len(users), 100)
-
-
-NOTHING = np.empty(0, np.int64)
+    return keys, Incidence(rows[:, 0].copy(), rows[:, 1].copy(), len(users), accounts)
 
 
 def test_keys_of_the_same_accounts_are_one_cluster_and_others_are_not():

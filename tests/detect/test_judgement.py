@@ -23,6 +23,11 @@ def test_an_organisation_and_those_who_copy_it_are_two_groups(made):
     assert parts(made, [5] * 30 + [-1] * 40) == [list(range(30)), list(range(30, 70))]
 
 
+def test_every_organisation_among_many_strangers_is_judged_by_itself(made):
+    found = parts(made, [5] * 10 + [6] * 12 + [7] + [-1] * 40)
+    assert found == [list(range(10)), list(range(10, 22)), list(range(22, 63))]
+
+
 @pytest.mark.parametrize(
     "org",
     [

@@ -150,9 +150,9 @@ def test_a_sample_is_never_empty_by_rounding_and_whole_without_a_bound():
 
 
 def test_classes_expand_to_their_members():
-    classes = Classes(np.array([1, 2, 3, 9, 12]), np.array([1, 1, 3, 1, 12]))
+    classes = Classes(np.array([1, 2, 3, 9, 12]), np.array([1, 1, 3, 1, 12]), np.full(5, -1))
     raw, owner = classes.members_of(np.array([12, 1, 777]))
     got = sorted(zip(raw.tolist(), owner.tolist(), strict=True))
     assert got == [(1, 1), (2, 1), (9, 1), (12, 0), (777, 2)]
-    nothing = Classes(np.empty(0, np.int64), np.empty(0, np.int64)).members_of(np.array([5]))
+    nothing = Classes(*(np.empty(0, np.int64) for _ in range(3))).members_of(np.array([5]))
     assert [part.tolist() for part in nothing] == [[5], [0]]

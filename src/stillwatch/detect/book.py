@@ -74,6 +74,8 @@ class Book:
         banned: First ban, seconds since the epoch, NaN where there was none, shape (A,).
         known: Whether the operator gave a record of the account, shape (A,).
         language: Code of the language that the account writes most, `MISSING` where unknown, shape (A,).
+        languages: Names of the languages by code.
+        spoken: Account, language and exchanges in the discovery slice, one row a language of an account.
         exchanges: All exchanges of each account, shape (A,).
         volumes: How many accounts sent how much in all.
         held_out_volumes: How many accounts sent how much in the confirmation slices.
@@ -90,6 +92,8 @@ class Book:
     banned: Floats
     known: npt.NDArray[np.bool_]
     language: Ints
+    languages: tuple[str, ...]
+    spoken: Ints
     exchanges: Ints
     volumes: Volumes
     held_out_volumes: Volumes
@@ -129,7 +133,7 @@ def make_book(totals: pa.Table, accounts: pa.Table, enforcement: pa.Table) -> Bo
         accounts: Rows of `ACCOUNT_SCHEMA`.
         enforcement: Rows of `ENFORCEMENT_SCHEMA`.
     """
-    fingerprint, counts, language = _by_account(totals)
+    fingerprint, counts, spoken, languages = _by_account(totals)
     row = _rows_of(fingerprint, accounts["account_fp"].to_numpy())
     kinds = accounts["payment_kind"]
     return Book(
@@ -143,28 +147,43 @@ def make_book(totals: pa.Table, accounts: pa.Table, enforcement: pa.Table) -> Bo
         reseller=_pick(_flag(pc.is_valid(accounts["reseller_of"])), row) == 1,
         banned=_bans(fingerprint, enforcement),
         known=row >= 0,
-        language=language,
+        language=_main_language(counts, spoken),
+        languages=languages,
+        spoken=spoken[:, :3],
         exchanges=counts.sum(axis=1).astype(np.int64),
         volumes=Volumes.of(counts.sum(axis=1)),
         held_out_volumes=Volumes.of(counts[:, CONFIRM_A:].sum(axis=1)),
     )
 
 
-def _by_account(totals: pa.Table) -> tuple[Ints, Ints, Ints]:
-    """Sum over languages: accounts in sampling order, their exchanges by slice, their main language."""
+def _by_account(totals: pa.Table) -> tuple[Ints, Ints, Ints, tuple[str, ...]]:
+    """Put the accounts into sampling order.
+
+    Returns:
+        Fingerprints; exchanges by slice; for each language of an account the account, the language, its
+        exchanges in the discovery slice and in all; the names of the languages.
+    """
     fingerprint = np.unique(totals["account_fp"].to_numpy())
     fingerprint = fingerprint[np.lexsort((fingerprint, sampling_order(fingerprint)))]
     owner = index_of(totals["account_fp"].to_numpy(), fingerprint)
     rows = np.column_stack([totals[name].to_numpy() for name in ("discovery", "confirm_a", "confirm_b")])
+    rows = rows.astype(np.int64)
     counts = np.zeros((fingerprint.size, rows.shape[1]), np.int64)
-    np.add.at(counts, owner, rows.astype(np.int64))
+    np.add.at(counts, owner, rows)
     languages = pc.unique(totals["language"]).drop_null().sort()
     code = pc.fill_null(pc.index_in(totals["language"], languages), MISSING).to_numpy().astype(np.int64)
-    language = np.full(fingerprint.size, MISSING)
-    order = np.lexsort((-code, rows.sum(axis=1)))  # the most frequent is written last
+    spoken = np.column_stack([owner, code, rows[:, 0], rows.sum(axis=1)])
+    return fingerprint, counts, spoken, tuple(languages.to_pylist())
+
+
+def _main_language(counts: Ints, spoken: Ints) -> Ints:
+    """Return the code of the language that each account writes most."""
+    owner, code, _, exchanges = spoken.T
+    language = np.full(counts.shape[0], MISSING)
+    order = np.lexsort((-code, exchanges))  # the most frequent is written last
     order = order[code[order] >= 0]
     language[owner[order]] = code[order]
-    return fingerprint, counts, language
+    return language
 
 
 def _rows_of(wanted: Ints, given: Ints) -> Ints:

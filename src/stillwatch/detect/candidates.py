@@ -23,6 +23,7 @@ from stillwatch.stats.fdr import benjamini_hochberg
 if TYPE_CHECKING:
     from stillwatch.detect.ledger import Keys
     from stillwatch.detect.pairs import Incidence
+    from stillwatch.detect.speech import Speech
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -30,9 +31,11 @@ Floats = npt.NDArray[np.float64]
 _KEY_LEVEL = 1e-3
 _LEAST_TOGETHER = 0.2
 """Least share of a key's users that use another key of the set; low, since the bottom-B sample hides some."""
+_LEAST_ODDS = 2.0
+"""Odds, as a multiple of those that are due, at which keys mark a group although none does so alone."""
+_LIKE_OTHERS = 0.5
+"""Least such share, as a part of that of the median key of the set."""
 _MOST_KEYS_OF_ACCOUNT = 200
-_OWN_SHARE = 0.6
-_MOST_BASE = 0.4
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ def carried(keys: Keys) -> npt.NDArray[np.bool_]:
     return (keys.key & KIND_MASK) <= int(KeyKind.TOOLS)
 
 
-def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints]) -> list[Candidate]:
-    """Find the keys that each community uses far more than its share of all incidences allows.
+def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints], speech: Speech) -> list[Candidate]:
+    """Find the keys that each community uses far more than is its due.
 
     A community holds a key when it has at least 30 % of the key's sampled accounts (up to 60 % for
     communities that make up much of the log); see `_marks` for the test.
@@ -65,6 +68,7 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints]) -> list
         keys: The shared keys.
         incidence: The bottom-B sample.
         groups: Account numbers of each community; no account is in two of them.
+        speech: Languages of keys and accounts, from which follows what is due.
     """
     label = np.full(incidence.accounts, -1)
     for number, members in enumerate(groups):
@@ -74,9 +78,9 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints]) -> list
     pair, held = np.unique(owner[inside] * keys.key.size + incidence.key[inside], return_counts=True)
     group, key = pair // keys.key.size, pair % keys.key.size
     size = np.diff(incidence.bounds)[key]
-    base = _base(group, held, size, incidence.key.size, len(groups))
-    share = np.minimum(0.6, np.maximum(0.3, 5 * base[group]))
-    marks = _marks(held, size, base[group], share) & carried(keys)[key]
+    base = speech.due(label, group, key, _reach(keys, incidence)[key])
+    share = np.minimum(0.6, np.maximum(0.3, 5 * base))
+    marks = _marks(held, size, base, share) & carried(keys)[key]
     group, key = group[marks], key[marks]  # sorted by group, as the pairs are
     bounds = np.searchsorted(group, np.arange(len(groups) + 1))
     chosen = [key[low:high] for low, high in itertools.pairwise(bounds.tolist())]
@@ -87,70 +91,74 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints]) -> list
     ]
 
 
-def _base(group: Ints, held: Ints, size: Ints, incidences: int, groups: int) -> Floats:
-    """Share of each group in all incidences, shape (groups,), as far as it is not the group's own doing.
-
-    A campaign sends so much more of shared text than anybody else that it can make up most of all
-    incidences; measured by these it would have no more of its own keys than is its due. Beyond two fifths
-    of all the share is therefore taken over the keys that the group does not mostly hold itself.
-
-    Args:
-        group: Group of each pair of a group and a key that it uses.
-        held: Sampled accounts of the key that belong to the group.
-        size: All sampled accounts of the key.
-        incidences: Number of all incidences.
-        groups: Number of groups.
-    """
-    others = held < _OWN_SHARE * size
-    whole = np.bincount(group, held, groups) / max(incidences, 1)
-    own = np.bincount(group[~others], size[~others], groups)
-    apart = np.bincount(group[others], held[others], groups) / np.maximum(incidences - own, 1.0)
-    return np.maximum(apart, np.minimum(whole, _MOST_BASE))
+def _reach(keys: Keys, incidence: Incidence) -> Ints:
+    """Return the last account, in the sampling order, that the sample of each key could hold, shape (K,)."""
+    size = np.diff(incidence.bounds)
+    last = incidence.account[np.maximum(incidence.bounds[1:] - 1, 0)] if incidence.key.size else size
+    return np.where(size < keys.accounts, last, incidence.accounts - 1)
 
 
 def _marks(held: Ints, size: Ints, base: Floats, share: Floats | float) -> npt.NDArray[np.bool_]:
     """Test which keys mark a group.
 
-    The null is that a group takes its share of all incidences in every key (binomial test,
-    Benjamini-Hochberg over all keys). One supporter is taken away first: a key that is chosen would be chosen
+    The null is that a group takes in every key what is its due (binomial test, Benjamini-Hochberg over all
+    keys). One supporter is taken away first: a key that is chosen would be chosen
     without any single account, so that every account can then be judged on all of its traffic.
 
     Args:
         held: Sampled accounts of the key that belong to the group.
         size: All sampled accounts of the key.
-        base: Share of the group in all incidences.
+        base: Share that is due to the group (`Speech.due`).
         share: Least share of the key's accounts that the group must hold.
     """
     p_value = binom.sf(held - 2, size - 1, base)
     return benjamini_hochberg(p_value, _KEY_LEVEL) & (held - 1 >= share * (size - 1)) & (held >= 3)
 
 
-def refined(keys: Keys, incidence: Incidence, members: Ints, share: float) -> Candidate | None:
+def refined(
+    keys: Keys, incidence: Incidence, speech: Speech, members: Ints, present: Ints, share: float
+) -> Candidate | None:
     """Choose the keys anew, now that the members are known: those that mostly belong to the members.
 
     Args:
         keys: The shared keys.
-        incidence: The bottom-B sample.
-        members: Confirmed members of a group.
+        incidence: A bottom-B sample, the larger B the better.
+        speech: Languages of keys and accounts.
+        members: Accounts that carry the present keys like members.
+        present: Keys by which they were found.
         share: Least share of a key's accounts that are members; one account is taken away first.
+
+    Returns:
+        The new keys, or the present ones where none passes but their users are members clearly more often
+        than is due; None where nothing marks the group, such as ordinary phrases of resold chats.
     """
     inside = incidence.rows_of(members)
     used = incidence.key[inside]
     key, held = np.unique(used, return_counts=True)
     size = incidence.bounds[key + 1] - incidence.bounds[key]
-    base = _base(np.zeros_like(key), held, size, incidence.key.size, 1)[np.zeros_like(key)]
-    text = (keys.key[key] & KIND_MASK) <= int(KeyKind.TOOLS)
-    chosen = key[_marks(held, size, base, share) & text]
+    label = np.full(incidence.accounts, -1)
+    label[members] = 0
+    due = speech.due(label, np.zeros_like(key), key, _reach(keys, incidence)[key])
+    chosen = key[_marks(held, size, due, np.maximum(share, due)) & carried(keys)[key]]
     chosen = _held_together(chosen, used, incidence.account[inside])
+    if chosen.size == 0:
+        mine = np.isin(key, present)
+        chosen = present if _stands_out(held[mine], size[mine], due[mine]) else chosen
     return Candidate(chosen, members, int(keys.uses[chosen].sum())) if chosen.size else None
+
+
+def _stands_out(held: Ints, size: Ints, due: Floats) -> bool:
+    """Tell whether the users of a set of keys are members with at least twice the odds that are due."""
+    have, owed = float(held.sum()), float((size * due).sum())
+    return bool(have * (size.sum() - owed) >= _LEAST_ODDS * owed * (size.sum() - have))
 
 
 def _held_together(chosen: Ints, key: Ints, account: Ints) -> Ints:
     """Drop the keys whose users use no other key of the set.
 
     The template of an honest customer that slipped into a pool of templates has users of its own: they use it
-    and nothing else of the pool. Where most accounts use a single key anyway (one fixed prompt), nothing is
-    dropped.
+    and nothing else of the pool. Where the users of most keys use a single one (one fixed prompt), nothing is
+    dropped: it is keys that are compared, since a common format may have more users than the pool.
 
     Args:
         chosen: Keys that were chosen.
@@ -161,15 +169,15 @@ def _held_together(chosen: Ints, key: Ints, account: Ints) -> Ints:
         rows = np.isin(key, chosen)
         users, place = np.unique(account[rows], return_inverse=True)
         variety = np.bincount(place, minlength=users.size)
-        if np.median(variety) < 2:
-            break
         number = np.searchsorted(chosen, key[rows])
         several = np.bincount(number, variety[place] >= 2, chosen.size) / np.bincount(
             number, minlength=chosen.size
         )
-        if (several >= _LEAST_TOGETHER).all():
+        usual = float(np.median(several))
+        kept = several >= max(_LEAST_TOGETHER, _LIKE_OTHERS * usual)
+        if usual < _LEAST_TOGETHER or kept.all():
             break
-        chosen = chosen[several >= _LEAST_TOGETHER]
+        chosen = chosen[kept]
     return chosen
 
 

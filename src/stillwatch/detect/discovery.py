@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.detect import candidates, ledger, pairs
 from stillwatch.detect.book import Book, identity_incidence
 from stillwatch.detect.communities import bipartite_communities, communities
 from stillwatch.detect.keyclasses import key_classes
-from stillwatch.detect.keyindex import KeyIndex
+from stillwatch.detect.keyindex import KeyIndex, index_of
 from stillwatch.detect.ledger import Keys, Ledger
 from stillwatch.detect.rarekeys import sampled, screen_fraction, shared_keys
+from stillwatch.detect.speech import UNKNOWN, Speech, key_languages
 from stillwatch.detect.tables import DISCOVERY_SHARE
 from stillwatch.model.views import KIND_MASK, KeyKind
 
@@ -32,19 +35,27 @@ Ints = npt.NDArray[np.int64]
 
 _COMMON_SHARE = 0.05
 """Client software and sampling settings of more than this share of the accounts link nobody."""
+_WIDER = 2
+"""Accounts of a key by which keys are tested, as a multiple of those from which pairs are counted."""
 
 
 @dataclass(frozen=True)
 class Classes:
-    """Text keys and the class key that stands for each; both shape (K,), ascending by member."""
+    """Text keys, the class key that stands for each and its language; shape (K,), ascending by member."""
 
     member: Ints
     key: Ints
+    language: Ints
 
     @cached_property
     def _by_key(self) -> tuple[Ints, Ints]:
         order = np.argsort(self.key, kind="stable")
         return order, self.key[order]
+
+    def language_of(self, keys: Ints) -> Ints:
+        """Return the language in which each of `keys` was mostly seen, `UNKNOWN` for what is no text key."""
+        place = index_of(keys, self.member)
+        return np.where(place >= 0, np.append(self.language, UNKNOWN)[place], UNKNOWN)
 
     def members_of(self, keys: Ints) -> tuple[Ints, Ints]:
         """Expand `keys` to their members.
@@ -64,11 +75,21 @@ class Classes:
 
 @dataclass(frozen=True)
 class Discovered:
-    """What discovery hands on."""
+    """What discovery hands on.
+
+    Attributes:
+        classes: Text keys and the keys that stand for them.
+        keys: The shared keys.
+        sample: Sampled accounts of each key, more than the pairs were counted from.
+        speech: Languages of keys and accounts.
+        links: Pairs of accounts that share more than chance allows.
+        found: The candidates.
+    """
 
     classes: Classes
     keys: Keys
-    incidence: Incidence
+    sample: Incidence
+    speech: Speech
     links: Pairs
     found: list[candidates.Candidate]
 
@@ -86,10 +107,12 @@ def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) 
     wanted = ledger.Wanted(
         KeyIndex.of(book.fingerprint), KeyIndex.of(classes.member), classes.key, ledger.EXCHANGE_KEYS
     )
+    most = _WIDER * config.bottom_b
     rounds = ledger_rounds(span, config.ledger_pairs)
-    counted = ledger.read_ledger(exchanges, wanted, config.least_key_accounts, config.bottom_b, rounds)
-    keys, incidence = _with_identity(counted, book, config)
-    incidence = pairs.bounded(incidence, config.bottom_b, config.most_pairs)
+    counted = ledger.read_ledger(exchanges, wanted, config.least_key_accounts, most, rounds)
+    keys, sample = _with_identity(counted, book, config)
+    speech = Speech(classes.language_of(keys.key), *book.spoken.T)
+    incidence = pairs.bounded(sample, config.bottom_b, config.most_pairs)
     with ThreadPoolExecutor(1) as other:  # pairs are counted in compiled code while communities are found
         counted_pairs = other.submit(pairs.repeated_pairs, incidence)
         first, *others = bipartite_communities(
@@ -97,28 +120,29 @@ def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) 
         )
         links = pairs.validated(counted_pairs.result(), incidence, config.pair_level)
     groups = communities(links, config.resolution, config.least_accounts, config.seed)
-    found = candidates.of_communities(keys, incidence, groups)
-    found += candidates.of_communities(keys, incidence, first)
+    found = candidates.of_communities(keys, incidence, groups, speech)
+    found += candidates.of_communities(keys, incidence, first, speech)
     taken = np.unique(np.concatenate([one.keys for one in found])) if found else np.empty(0, np.int64)
     found += candidates.of_keys(keys, incidence, config.least_accounts, taken)
     for groups in others:  # they may join what has nothing to do with each other, so they take no keys
-        found += candidates.of_communities(keys, incidence, groups)
+        found += candidates.of_communities(keys, incidence, groups, speech)
     found.sort(key=lambda one: (-one.uses, int(keys.key[one.keys].min())))
-    return Discovered(classes, keys, incidence, links, found[: config.most_candidates])
+    return Discovered(classes, keys, sample, speech, links, found[: config.most_candidates])
 
 
 def find_classes(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) -> Classes:
-    """Find the text keys that several accounts use, and which of them are one."""
+    """Find the text keys that several accounts use, which of them are one, and their languages."""
     fraction = screen_fraction(span, config.screen_incidences)
     keys = shared_keys(sampled(exchanges, fraction), KeyIndex.of(book.fingerprint))
     share = min(fraction, config.class_exchanges / max(span.exchanges, 1))
-    lists = sampled(exchanges, share).select(keys="keys").to_pyarrow()["keys"].combine_chunks()
+    sample = sampled(exchanges, share).select("keys", "language").to_pyarrow()
+    lists = sample["keys"].combine_chunks()
     if keys.size == 0 or len(lists) == 0:
-        return Classes(keys, keys)
-    leader = key_classes(
-        lists.offsets.to_numpy().astype(np.int64), lists.values.to_numpy(zero_copy_only=False), keys
-    )
-    return Classes(keys, keys[leader])
+        return Classes(keys, keys, np.full(keys.size, UNKNOWN))
+    offsets, values = lists.offsets.to_numpy().astype(np.int64), lists.values.to_numpy(zero_copy_only=False)
+    spoken = pc.index_in(sample["language"], pa.array(book.languages, pa.string())).fill_null(UNKNOWN)
+    language = key_languages(offsets, index_of(values, keys), spoken.to_numpy().astype(np.int64), keys.size)
+    return Classes(keys, keys[key_classes(offsets, values, keys)], language)
 
 
 def ledger_rounds(span: Span, most_pairs: int) -> int:

@@ -43,6 +43,7 @@ _SECOND_VIEW_LOG_E = float(np.log(20.0))
 _LEAST_RHYTHM = 1e-9
 _LEAST_PART = 4
 _OTHER_ORGANISATIONS = 0.2
+_MOSTLY_STRANGERS = 0.5
 
 
 @dataclass(frozen=True)
@@ -66,25 +67,45 @@ def confirm_all(
     """
     groups = _distinct(_confirm(exchanges, discovered, discovered.found, book, config))
     for share in config.refinements:
-        again = [_refined(discovered, group, share) for group in groups]
-        better = iter(_confirm(exchanges, discovered, [one for one in again if one], book, config))
-        sharper = [next(better) if one else None for one in again]
-        groups = _distinct([new or old for new, old in zip(sharper, groups, strict=True)])
+        groups = _refined(exchanges, discovered, groups, share, book, config)
     return [part for group in groups for part in declared_parts(group, book, config.least_accounts)]
 
 
-def _refined(discovered: Discovered, group: Confirmed, share: float) -> Candidate | None:
-    """Choose the keys of a group anew; None where that gives no keys, or those that it has."""
-    members = group.membership.strands.account
-    again = refined(discovered.keys, discovered.incidence, members, share)
-    return None if again and np.array_equal(again.keys, group.keys) else again
+def _refined(
+    exchanges: ir.Table,
+    discovered: Discovered,
+    groups: Sequence[Confirmed],
+    share: float,
+    book: Book,
+    config: DetectConfig,
+) -> list[Confirmed]:
+    """Choose the keys of the groups anew and confirm them; a group that no key marks any more is left out."""
+    again = [
+        refined(
+            discovered.keys,
+            discovered.sample,
+            discovered.speech,
+            group.membership.alike,
+            group.keys,
+            share,
+        )
+        for group in groups
+    ]
+    marked = [(one, group) for one, group in zip(again, groups, strict=True) if one]
+    changed = [not np.array_equal(one.keys, group.keys) for one, group in marked]
+    fresh = [one for (one, _), new in zip(marked, changed, strict=True) if new]
+    better = iter(_confirm(exchanges, discovered, fresh, book, config))
+    return _distinct(
+        [(next(better) if new else None) or group for (_, group), new in zip(marked, changed, strict=True)]
+    )
 
 
 def declared_parts(group: Confirmed, book: Book, least: int) -> list[Confirmed]:
-    """Divide a group of an organisation and of strangers who carry the same keys.
+    """Divide a group of organisations and of strangers who carry the same keys.
 
-    Whoever copies a customer's prompts draws the customer into the group; an organisation that makes up a
-    good part of it is therefore judged by itself, and the strangers by themselves. A group of several
+    Whoever copies customers' prompts draws the customers into the group. Where most accounts are strangers,
+    each organisation with several accounts is therefore judged by itself, and the others by themselves; where
+    most are not, this holds for an organisation beside which there are hardly others. A group of several
     organisations is left whole: laboratories that run one benchmark are one group.
 
     Args:
@@ -92,16 +113,19 @@ def declared_parts(group: Confirmed, book: Book, least: int) -> list[Confirmed]:
         book: All accounts.
         least: Smallest number of strangers that are judged by themselves.
     """
-    members = group.membership.strands.account
-    org = book.codes["org_id"][members]
-    declared = org >= 0
-    if not declared.any() or (~declared).sum() < least:
+    org = book.codes["org_id"][group.membership.strands.account]
+    names, place, size = np.unique(org, return_inverse=True, return_counts=True)
+    several = (names >= 0) & (size >= _LEAST_PART)
+    unlinked = int((org < 0).sum())
+    if not several.any() or unlinked < least:
         return [group]
-    largest = org == np.bincount(org[declared]).argmax()
-    others = declared & ~largest
-    if largest.sum() < _LEAST_PART or others.sum() > _OTHER_ORGANISATIONS * members.size:
-        return [group]
-    return [Confirmed(group.keys, group.membership.only(rows)) for rows in (largest, ~largest)]
+    if unlinked < _MOSTLY_STRANGERS * org.size:
+        several &= np.arange(names.size) == np.argmax(np.where(several, size, 0))
+        if unlinked + int(size[several].sum()) < (1 - _OTHER_ORGANISATIONS) * org.size:
+            return [group]
+    parts = [place == number for number in np.flatnonzero(several)]
+    parts.append(~several[place])
+    return [Confirmed(group.keys, group.membership.only(rows)) for rows in parts]
 
 
 def _confirm(

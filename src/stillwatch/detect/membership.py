@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.optimize import brentq
 
 from stillwatch.detect.background import Carriage, fit_background
 from stillwatch.detect.carriers import CLASS_BITS
@@ -33,12 +35,16 @@ Fits where outsiders do use keys of a pool lie between 100 and 750 (`docs/method
 _LEAST_STRAND = 3
 _CORE_SHARE = 0.8
 _LEAST_VARIETY = 0.25
+_FEW_KEYS = 2
+_LARGEST_POOL = 1e6
+_ALL_DIFFERENT = 1e-3
 _OFTEN = 0.05
 _LEAST_OUTSIDE = 1000
 _MORE_OFTEN = 3.0
 _LEAST_HEARD = 20
 _LEAST_FITTED = 3
 _FITTED_WEIGHT = 0.2
+_REFUSED_LOG_E = math.log(20.0)
 _SHARES = np.array([1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1])
 
 
@@ -54,6 +60,8 @@ class Membership:
         dispersion: Over-dispersion (alpha + beta) of that background.
         held_out: Exchanges that the confirmation was computed from.
         sent: All exchanges of the members.
+        alike: Accounts that carry the keys like members, with or without enough exchanges to be named; empty
+            where that was not asked.
     """
 
     strands: Strands
@@ -63,6 +71,7 @@ class Membership:
     dispersion: float
     held_out: int
     sent: int
+    alike: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
     def only(self, rows: npt.NDArray[np.bool_]) -> Membership:
         """Keep the given members."""
@@ -86,11 +95,14 @@ def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership
     trials = book.exchanges[strands.account]
     everybody = np.ones(trials.size, bool)
     null, log_e = _against(strands, trials, everybody, book.volumes, keys)
-    for mine, volumes in _languages(strands, trials, book):
+    for mine, volumes in _languages(strands, log_e, book):
         own, own_log_e = _against(strands, trials, mine, volumes, keys)
         if own.mean > _MORE_OFTEN * null.mean:
             log_e[mine] = np.minimum(log_e[mine], own_log_e)
-    chosen = _nameable(strands, e_bh(log_e, level, total=book.size))
+    alike = e_bh(log_e, level, total=book.size)
+    hits = strands.hits.sum(axis=1)
+    alike &= _as_various(strands, hits, alike)
+    chosen = _nameable(strands, alike)
     group, held_out = _group_log_e(strands, null, book)
     return Membership(
         strands=strands.only(chosen),
@@ -100,6 +112,7 @@ def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership
         dispersion=null.dispersion,
         held_out=held_out,
         sent=int(trials[chosen].sum()),
+        alike=strands.account[alike],
     )
 
 
@@ -134,24 +147,45 @@ def _nameable(strands: Strands, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np
     chosen = chosen & (hits >= _LEAST_STRAND)
     if not chosen.any():
         return chosen
-    chosen &= _as_various(strands, hits, chosen)
     quiet = chosen & (hits <= np.quantile(hits[chosen], 0.25))
     classes = np.int64(1) << np.arange(CLASS_BITS)
     core = int(classes[((strands.bits[quiet][:, None] & classes) != 0).mean(axis=0) >= _CORE_SHARE].sum())
+    if np.median(strands.variety[quiet]) > _FEW_KEYS:
+        core = 0  # classes of keys are common to all where everybody uses most of a large pool
     named: npt.NDArray[np.bool_] = chosen & ((strands.variety >= 2) | ((strands.bits & core) != 0))
     return named
 
 
 def _as_various(strands: Strands, hits: Ints, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Tell who uses at least a quarter of the different keys that is usual among members of like volume."""
+    """Tell who uses at least a quarter of the different keys that is usual among members.
+
+    What is usual at a volume is what members of like volume use, of less, or of more: h exchanges of an
+    account that draws from C keys alike use C (1 - (1 - 1/C)^h) of them, and C follows from the typical
+    member of more traffic. Members of like volume alone would not do, since the accounts that send one key
+    always may be most of them.
+    """
     octave = np.log2(np.maximum(hits, 1)).astype(np.int64)
-    usual = np.zeros(int(octave.max()) + 1)
-    for value in range(usual.size):
+    usual = np.zeros(hits.size)
+    for value in range(int(octave.max(initial=0)) + 1):
         mine = chosen & (np.abs(octave - value) <= 1)
-        usual[value] = np.median(strands.variety[mine]) if mine.sum() >= _LEAST_FITTED else 0.0
-    usual = np.maximum.accumulate(usual)[octave]  # more exchanges use no fewer keys
+        if mine.sum() >= _LEAST_FITTED:
+            sent, used = float(np.median(hits[mine])), float(np.median(strands.variety[mine]))
+            usual = np.maximum(usual, _different(_pool_size(used, sent), np.minimum(hits, sent)))
     various: npt.NDArray[np.bool_] = strands.variety >= _LEAST_VARIETY * usual
     return various
+
+
+def _different(pool: float, draws: Floats) -> Floats:
+    """Return how many different keys so many draws from a pool of keys show, shape of `draws`."""
+    shown: Floats = -pool * np.expm1(draws * np.log1p(-1.0 / max(pool, 1.0 + 1e-9)))
+    return shown
+
+
+def _pool_size(used: float, draws: float) -> float:
+    """Return the size of the pool of which `draws` draws show `used` different keys."""
+    if used >= draws - _ALL_DIFFERENT:
+        return _LARGEST_POOL
+    return float(brentq(lambda pool: _different(pool, np.array(draws)) - used, used, _LARGEST_POOL))
 
 
 def _against(
@@ -186,24 +220,32 @@ def _against(
     return null, np.logaddexp(np.log1p(-_FITTED_WEIGHT) + mixed, np.log(_FITTED_WEIGHT) + fitted)
 
 
-def _languages(strands: Strands, trials: Ints, book: Book) -> Iterator[tuple[npt.NDArray[np.bool_], Volumes]]:
+def _languages(
+    strands: Strands, log_e: Floats, book: Book
+) -> Iterator[tuple[npt.NDArray[np.bool_], Volumes]]:
     """Name the languages whose speakers have a background of their own.
 
     A phrase of Chinese marks those who write Chinese: against the whole log, in which few do, each of them
     stands out. Their background is therefore fitted among themselves as well, and the less favourable counts.
-    Where hardly anybody of a language is outside the group, there is no such background.
+    Where hardly anybody of a language is outside the group, there is no such background: outside are those
+    whom the background of everybody does not refuse.
+
+    Args:
+        strands: The carriers.
+        log_e: Their log e-values against the background of everybody.
+        book: All accounts.
 
     Yields:
         The carriers of the language, and the volumes of all its accounts.
     """
     hits = strands.hits.sum(axis=1)
-    often = (hits > 1) & (hits > _OFTEN * trials)
+    refused = log_e >= _REFUSED_LOG_E
     language = book.language[strands.account]
     for code, volumes in book.volumes_by_language.items():
         mine = language == code
-        outside = int(volumes.accounts.sum()) - int((mine & often).sum())
-        heard = int(hits[mine & ~often].sum())  # a few accounts alone have a higher rate by smoothing only
-        if (mine & often).any() and outside >= _LEAST_OUTSIDE and heard >= _LEAST_HEARD:
+        outside = int(volumes.accounts.sum()) - int((mine & refused).sum())
+        heard = int(hits[mine & ~refused].sum())  # a few accounts alone have a higher rate by smoothing only
+        if (mine & refused).any() and outside >= _LEAST_OUTSIDE and heard >= _LEAST_HEARD:
             yield mine, volumes
 
 
