@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stillwatch.detect.placebo import Placebos
 from stillwatch.detect.profiles import MATCHES, Profiles
-from stillwatch.detect.schedules import Schedules, hourly_table, likeness, mean_direction, spectra
+from stillwatch.detect.schedules import Schedules, hourly_table, likeness, spectra, unit
 
 DAYS = 12
 HOURS = DAYS * 24
@@ -85,7 +85,18 @@ def test_plans_of_their_own_do_not_stand_out(made):
     assert max(found) < 4.5
 
 
-def test_likeness_is_a_correlation_and_nobody_speaks_louder():
-    rows = np.array([[2.0, 0.0], [-1.0, 0.0], [0.0, 5.0], [0.0, 0.0]])
-    assert likeness(rows, np.array([3.0, 0.0])) == pytest.approx([1.0, -1.0, 0.0, 0.0])
-    assert mean_direction(np.array([[10.0, 0.0], [0.0, 1.0]])) == pytest.approx([0.5, 0.5])
+def test_likeness_is_a_correlation_with_the_others():
+    rows = np.array([[2.0, 0.0], [-1.0, 0.0], [0.0, 5.0], [0.0, 0.0], [1.0, 1.0]])
+    with_first = likeness(rows, unit(rows), np.array([0]))
+    assert with_first == pytest.approx([0.0, -1.0, 0.0, 0.0, np.sqrt(0.5)])
+    with_two = likeness(rows, unit(rows), np.array([0, 2]))
+    assert with_two == pytest.approx([0.0, -np.sqrt(0.5), 0.0, 0.0, 1.0])
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 10_000))
+def test_members_are_no_more_alike_than_strangers_where_nothing_is_shared(seed):
+    rows = np.random.default_rng(seed).normal(size=(600, 40))
+    found = likeness(rows, unit(rows), np.arange(20))
+    assert abs(found[:20].mean()) < 0.2
+    assert unit(rows)[0] == pytest.approx(rows[0] / np.linalg.norm(rows[0]))

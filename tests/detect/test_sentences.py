@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from stillwatch.detect.crowd_evidence import SCHEDULE
 from stillwatch.detect.evidence import NOTHING, Evidence, Measured
 from stillwatch.detect.profiles import STATISTICS
 from stillwatch.detect.sentences import SENTENCES, advisory_ids, atlas_ids, findings_of, to_e, would_settle
@@ -26,7 +27,7 @@ def members(made):
 
 
 def test_every_statistic_has_a_sentence():
-    assert set(SENTENCES) == set(STATISTICS)
+    assert set(SENTENCES) == {*STATISTICS, SCHEDULE}
     for sentence in SENTENCES.values():
         assert "nan" not in sentence.format(value=0.25, reference=0.01)
 
@@ -46,6 +47,14 @@ def test_findings_begin_with_the_text_and_go_on_by_strength(members):
 
 def test_a_group_without_statistics_has_the_text_alone(members):
     assert [one.measure for one in findings_of(members, NOTHING, 7)] == ["shared_prompts"]
+
+
+def test_a_group_without_text_begins_with_its_sign_ups(members):
+    (found,) = findings_of(members, NOTHING, 0)
+    assert found.measure == "sign_up_cohorts"
+    assert found.view is View.IDENTITY
+    assert "12 accounts" in found.sentence
+    assert "key" not in found.sentence
 
 
 def test_e_values_stay_numbers_of_json():

@@ -104,5 +104,5 @@ def _log_ratio(count: Floats, expected: Floats) -> Floats:
 
 
 def burst_log_e(count: float, expected: float) -> float:
-    """Return the log e-value of `count` sign-ups where `expected` are: a mixture over higher Poisson rates."""
+    """Return the log e-value of `count` sign-ups where `expected` are due: a mixture over Poisson rates."""
     return float(logsumexp(count * np.log(_RATES) - expected * (_RATES - 1.0)) - np.log(_RATES.size))

@@ -142,14 +142,14 @@ class Ways:
         self.shown = shown
         self.settings = settings
         self.routine = schedules.apart_from_routine(table)
-        self.spectra = schedules.spectra(table)
-        self.usual = self.spectra.mean(axis=0)
+        self.direction = schedules.unit(self.routine)
+        spectra = schedules.spectra(table)
+        self.plan = spectra - spectra.mean(axis=0)
 
     def beside(self, members: Ints) -> Floats:
         """Return the places of all accounts as the accounts `members` define them, shape (n, dimensions)."""
-        worked = schedules.likeness(self.routine, schedules.mean_direction(self.routine[members]))
-        plan = self.spectra[members].mean(axis=0) - self.usual
-        planned = schedules.likeness(self.spectra - self.usual, plan)
+        worked = schedules.likeness(self.routine, self.direction, members)
+        planned = schedules.likeness(self.plan, self.plan, members)
         used = [_NAT * _log_odds(codes, members) for codes in self.settings]
         return np.column_stack([self.shown, worked, planned, *used])
 
@@ -160,11 +160,13 @@ class Ways:
 
 
 def _log_odds(codes: Ints, members: Ints) -> Floats:
-    """Log ratio of each account's code among `members` to that among all, half an account added to each."""
+    """Log ratio of a code among the other members to that among all others, half an account added to each."""
     width = int(codes.max(initial=0)) + 1
-    inside, everywhere = np.bincount(codes[members], minlength=width), np.bincount(codes, minlength=width)
+    everywhere = np.bincount(codes, minlength=width)[codes] - 1
+    inside = np.bincount(codes[members], minlength=width)[codes]
+    inside[members] -= 1
     share = (inside + 0.5) / (members.size + 0.5) / ((everywhere + 0.5) / (codes.size + 0.5))
-    return np.asarray(np.log(share)[codes])
+    return np.asarray(np.log(share))
 
 
 def linked(crowds: Crowds, sure: Flags, ways: Ways) -> list[Ints]:

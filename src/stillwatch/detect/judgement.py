@@ -184,6 +184,7 @@ def observe(
     exchanges: ir.Table,
     discovered: Discovered,
     groups: Sequence[Confirmed],
+    apart: Sequence[Ints],
     book: Book,
     span: Span,
     config: DetectConfig,
@@ -194,23 +195,23 @@ def observe(
         exchanges: Exchanges of all slices.
         discovered: Candidates.
         groups: Confirmed groups; their members are kept out of the pool.
+        apart: Account numbers of other candidates, kept out of the pool as well.
         book: All accounts.
         span: What the exchanges cover.
         config: Settings.
     """
-    sent = _read_pool(exchanges, book, groups, config)
+    outside = [*apart, *(group.membership.strands.account for group in groups)]
+    sent = _read_pool(exchanges, book, outside, config)
     with ThreadPoolExecutor(1) as other:  # the pool is numbered while the engine reads the members
         pool = other.submit(_make_pool, sent, book, span, config)
         rows = _read_members(exchanges, discovered, groups, book, config.behaviour_accounts)
         return Observed(rows, pool.result())
 
 
-def _read_pool(
-    exchanges: ir.Table, book: Book, groups: Sequence[Confirmed], config: DetectConfig
-) -> pa.Table:
+def _read_pool(exchanges: ir.Table, book: Book, groups: Sequence[Ints], config: DetectConfig) -> pa.Table:
     inside = np.full(book.size, -1)
-    for number, group in enumerate(groups):
-        inside[group.membership.strands.account] = number
+    for number, accounts in enumerate(groups):
+        inside[accounts] = number
     chosen = draw_pool(book, inside, config.placebo_accounts, np.random.default_rng([config.seed, 1]))
     table = ibis.memtable(pa.table({"account_fp": book.fingerprint[chosen]}))
     sent = exchanges.semi_join(table, "account_fp").select(*behaviour.COLUMNS)

@@ -15,6 +15,8 @@ from stillwatch.detect.audit import audit_null
 from stillwatch.detect.behaviour import COLUMNS as BEHAVIOUR_COLUMNS
 from stillwatch.detect.behaviour import Sample, strand_rows
 from stillwatch.detect.book import Book, account_totals, make_book
+from stillwatch.detect.crowd import find_crowds
+from stillwatch.detect.crowd_judgement import Scene, judge_crowds, with_crowds
 from stillwatch.detect.discovery import Discovered, discover
 from stillwatch.detect.pairs import Pairs
 from stillwatch.detect.profiles import COVARIANCE
@@ -66,9 +68,12 @@ def detect(
     shown.advance()
     confirmed = judgement.confirm_all(exchanges, discovered, book, config)
     shown.advance()
-    observed = judgement.observe(exchanges, discovered, confirmed, book, span, config)
+    crowds = find_crowds(book, config)
+    observed = judgement.observe(exchanges, discovered, confirmed, crowds.members(), book, span, config)
     shown.advance()
     judged = judgement.judge(confirmed, observed, discovered, book, config) if confirmed else []
+    scene = Scene(exchanges, observed.pool, span, book, config, len(discovered.found))
+    judged = with_crowds(judged, judge_crowds(scene, crowds, judged))
     shown.advance()
     audit = audit_null(observed.pool.placebos, _covariance_p([one.evidence for one in judged]), config.seed)
     groups = _assembled(exchanges, judged, discovered, book, config, now)
@@ -78,7 +83,7 @@ def detect(
         audit=audit,
         accounts=book.size,
         exchanges=span.exchanges,
-        candidates=len(discovered.found),
+        candidates=len(discovered.found) + len(crowds.cohorts),
         first_ts=span.first,
         last_ts=span.last,
         fdr_level=config.fdr,
@@ -127,10 +132,11 @@ def _assembled(
     if not judged:
         return []
     names = _names(exchanges, judged, book)
-    accused = [one for one in judged if one.verdict in _ACCUSED]
+    accused = [one for one in judged if one.verdict in _ACCUSED and one.keys.size]
     described = iter(_skeletons(exchanges, accused, discovered, book, config))
     graph = [
-        (next(described), discovered.links) if one.verdict in _ACCUSED else ([], _NO_LINKS) for one in judged
+        (next(described), discovered.links) if one.verdict in _ACCUSED and one.keys.size else ([], _NO_LINKS)
+        for one in judged
     ]
     return [
         # a group that was not discovered at the level says at which level it would have been

@@ -76,15 +76,31 @@ def spectra(table: Floats) -> Floats:
     return _share_of(power, power.sum(axis=1, keepdims=True))
 
 
-def likeness(values: Floats, crowd: Floats) -> Floats:
-    """Return the correlation of each row of `values` with `crowd`, about 0; 0 for an empty row."""
-    length = np.linalg.norm(values, axis=1, keepdims=True) * np.linalg.norm(crowd)
-    return np.asarray(_share_of(values @ crowd[:, None], length)[:, 0])
+def likeness(values: Floats, directions: Floats, members: Ints) -> Floats:
+    """Return the correlation, about 0, of each row with the mean direction of the *other* members.
+
+    Args:
+        values: What each account does, shape (n, d).
+        directions: What each account adds to the mean of a crowd, shape (n, d).
+        members: Rows of the crowd.
+
+    Returns:
+        Shape (n,); 0 where a row or the mean is empty.
+    """
+    total = directions[members].sum(axis=0)
+    found = _correlation(values, np.broadcast_to(total, values.shape))
+    found[members] = _correlation(values[members], total - directions[members])
+    return found
 
 
-def mean_direction(values: Floats) -> Floats:
-    """Return the mean of the rows, each cut to length 1, so that nobody speaks louder than others."""
-    return np.asarray(_share_of(values, np.linalg.norm(values, axis=1, keepdims=True)).mean(axis=0))
+def unit(values: Floats) -> Floats:
+    """Cut each row to length 1, so that nobody speaks louder than others; an empty row stays."""
+    return _share_of(values, np.linalg.norm(values, axis=1, keepdims=True))
+
+
+def _correlation(one: Floats, other: Floats) -> Floats:
+    length = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return _share_of(np.einsum("nd,nd->n", one, other), length)
 
 
 def _share_of(part: Floats, whole: Floats) -> Floats:

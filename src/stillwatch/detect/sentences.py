@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stillwatch.detect.crowd_evidence import SCHEDULE
 from stillwatch.model.findings import Finding, Verdict
 from stillwatch.model.views import View
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from stillwatch.detect.membership import Membership
 
 METHOD_VERSION = 1
+_SIGN_UPS = "sign_up_cohorts"
 _PLACEBO = "conformal e-value against placebo groups of the operator's own accounts (arXiv 2302.07294)"
 
 _AMONG = "; {reference:.1%} among unrelated accounts"
@@ -31,11 +33,17 @@ SENTENCES: dict[str, str] = {
     "email_domain_sharing": "{value:.1%} of account pairs share an e-mail domain" + _AMONG,
     "pivot": "{value:.1%} of account pairs moved to the newest model on one day" + _AMONG,
     "births": "{value:.1%} of account pairs were opened on one day" + _AMONG,
+    SCHEDULE: (
+        "working patterns, whatever their lag, have a log covariance ratio of {value:+.2f}; "
+        "independent accounts have {reference:+.2f}"
+    ),
 }
 
 _ADVISORY: dict[str, tuple[int, ...]] = {
     "shared_prompts": (18,),
     "activity_covariance": (14,),
+    SCHEDULE: (14,),
+    _SIGN_UPS: (12,),
     "sampling_uniformity": (41,),
     "client_uniformity": (35,),
     "address_sharing": (6,),
@@ -72,14 +80,20 @@ class Sized:
 
 
 def findings_of(membership: Membership, evidence: Evidence, keys: int) -> tuple[Finding, ...]:
-    """Return the evidence of a group: shared text first, then the statistics with the largest e-values.
+    """Return the evidence of a group: what proposed it first, then the statistics with the largest e-values.
+
+    Args:
+        membership: Members.
+        evidence: Statistics against the placebos.
+        keys: Number of text keys; a group without any was proposed by its sign-ups.
 
     A statistic that is zero in the group and among the placebos says nothing and is left out.
     """
     ranked = sorted(evidence.measured, key=lambda measured: -measured.log_e)
     sized = Sized(evidence.accounts, int(membership.strands.hits.sum()))
     said = [one for one in ranked if one.value != 0.0 or one.reference != 0.0]
-    return (_text(membership, keys), *(_measured(one, sized) for one in said))
+    first = _text(membership, keys) if keys else _sign_ups(membership)
+    return (first, *(_measured(one, sized) for one in said))
 
 
 def _text(membership: Membership, keys: int) -> Finding:
@@ -105,6 +119,24 @@ def _text(membership: Membership, keys: int) -> Finding:
     )
 
 
+def _sign_ups(membership: Membership) -> Finding:
+    size = membership.strands.account.size
+    return Finding(
+        measure=_SIGN_UPS,
+        method="scan of sign-ups (Kulldorff 1997), mixture e-value against the days around",
+        version=METHOD_VERSION,
+        view=View.IDENTITY,
+        value=float(size),
+        reference=membership.background,
+        e_value=to_e(membership.group_log_e),
+        computed_from=f"{size:,} accounts and those opened in the days around",
+        sentence=(
+            f"{size:,} accounts with the same habits were opened in the same hours; of strangers "
+            f"with such habits {membership.background:.2g} are to be expected there"
+        ),
+    )
+
+
 def _measured(one: Measured, sized: Sized) -> Finding:
     return Finding(
         measure=one.name,
@@ -126,7 +158,8 @@ def to_e(log_e: float) -> float:
 
 def advisory_ids(features: dict[str, float], evidence: Evidence, least_log_e: float = 3.0) -> tuple[str, ...]:
     """Return the numbers of the public indicators that the group matches."""
-    matched = {"shared_prompts"} | {one.name for one in evidence.measured if one.log_e >= least_log_e}
+    proposed = _SIGN_UPS if "sign_up_batches" in features else "shared_prompts"
+    matched = {proposed} | {one.name for one in evidence.measured if one.log_e >= least_log_e}
     matched |= {name for name, least in _LEAST_FEATURE.items() if features.get(name, 0.0) >= least}
     numbers = sorted({number for name in matched for number in _ADVISORY.get(name, ())})
     return tuple(f"signal-{number}" for number in numbers)

@@ -122,6 +122,18 @@ RULES: tuple[Rule, ...] = (
         "{value:.0%} of the accounts were opened within the same two days",
     ),
     Rule(
+        "shared_text",
+        (0.0, 0.5),
+        {A: (-1.5, 0.0), B: (-1.0, 0.0), K: (-1.0, 0.0)},
+        "{value:.0%} of the accounts stand in one group that shares text",
+    ),
+    Rule(
+        "sign_up_batches",
+        (1.0, 2.0, 4.0),
+        {C: (-0.5, 0.5, 1.5), A: (0.0, -0.5, -1.0), K: (0.0, -1.0, -2.0), O: (0.0, -0.3, -1.0)},
+        "the accounts were opened in {value:.0f} bursts of hours, more than a day apart",
+    ),
+    Rule(
         "schedule",
         (0.0, 3.0, 6.0, 12.0),
         {
