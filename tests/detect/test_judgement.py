@@ -24,8 +24,15 @@ def test_an_organisation_and_those_who_copy_it_are_two_groups(made):
 
 
 def test_every_organisation_among_many_strangers_is_judged_by_itself(made):
-    found = parts(made, [5] * 10 + [6] * 12 + [7] + [-1] * 40)
-    assert found == [list(range(10)), list(range(10, 22)), list(range(22, 63))]
+    found = parts(made, [5] * 10 + [6] * 12 + [7] + [8] * 2 + [-1] * 40)
+    assert found == [list(range(10)), list(range(10, 22)), [22, *range(25, 65)]]
+
+
+def test_a_verified_customer_is_not_named_among_strangers(made):
+    org, verified = np.array([5, 6] + [-1] * 40), np.array([1, 0] + [1] * 40)
+    book = made.book(np.full((42, 3), 9), org_id=org, verified=verified)
+    (strangers,) = declared_parts(group(made, 42), book, 8)
+    assert strangers.membership.strands.account.tolist() == list(range(1, 42))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +41,7 @@ def test_every_organisation_among_many_strangers_is_judged_by_itself(made):
         pytest.param([-1] * 40, id="nobody is declared"),
         pytest.param([5] * 40, id="all are of one organisation"),
         pytest.param([5] * 40 + [-1] * 7, id="too few strangers"),
-        pytest.param([5, 5, 5] + [-1] * 40, id="too few of the organisation"),
+        pytest.param([5, 6, 7] + [-1] * 40, id="one account of each organisation"),
         pytest.param([5] * 10 + [6] * 10 + [7] * 10 + [-1] * 10, id="many organisations run one benchmark"),
     ],
 )

@@ -28,17 +28,10 @@ Floats = npt.NDArray[np.float64]
 _ROUNDS = 12
 _LEAST_GAIN = 10.0
 """Least gain in log likelihood by the second component, which has three parameters."""
-_STARTS = 3
-"""Ways to begin: background is who carries the keys in at most 5 % of exchanges, or once, or never.
+_STARTS = (0.05, 0.0)
+"""Shares of the exchanges up to which an account begins as background; the first that finds a group counts.
 
-The first that finds a group counts. A campaign in one request of twenty begins as background itself in the
-first way, one in a hundred in the second too."""
-_BY_VOLUME = 2
-"""The start at which the share of members may depend on the volume of an account.
-
-Where members carry the keys once or twice, it is less their hits than who has none, a quiet account or a loud
-one, that tells a group from a background of low rate."""
-_MOST_OF_STRATUM = 0.95
+A campaign in one request of twenty begins as background itself at the first."""
 _LEAST_MEMBERS = 3
 _REFUSED_LOG_E = math.log(20.0)
 _RATES = np.array(DEFAULT_ALTERNATIVES)
@@ -129,26 +122,16 @@ def _log_e(hits: Floats, trials: Floats, mean: float, dispersion: float) -> Floa
 @numba.njit(cache=True, nogil=True)
 def _fit(hits: Floats, trials: Floats, units: Floats, prior: float) -> tuple[float, float]:
     alone: tuple[float, float] = _decreasing(*fit_distinct(hits, trials, units, prior))
-    octave = np.log2(trials).astype(np.int64)
-    for start in range(_STARTS):
-        stratum = octave if start == _BY_VOLUME else np.zeros_like(octave)
-        weight = _background_at_first(hits, trials, start)
+    for most in _STARTS:
+        weight = ((hits <= 1) | (hits <= most * trials)).astype(np.float64)
         if (units * (1.0 - weight)).sum() < _LEAST_MEMBERS:
             continue
-        null, members, log_p, weight = _divided(hits, trials, units, weight, stratum, prior)
+        null, members, log_p, weight = _divided(hits, trials, units, weight, prior)
         gain = (units * (log_p - log_pmfs(hits, trials, alone[0], alone[1]))).sum()
-        if gain >= _LEAST_GAIN * (stratum.max() + 1) and members[0] > null[0]:
+        if gain >= _LEAST_GAIN and members[0] > null[0]:
             clean: tuple[float, float] = _without_refused(hits, trials, units, weight, null, prior)
             return clean
     return alone
-
-
-@numba.njit(cache=True, nogil=True)
-def _background_at_first(hits: Floats, trials: Floats, start: int) -> Floats:
-    """Return 1 for the accounts that are background at first, 0 for the others."""
-    if start == 0:
-        return ((hits <= 1) | (hits <= 0.05 * trials)).astype(np.float64)
-    return (hits <= (1 if start == 1 else 0)).astype(np.float64)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -168,7 +151,7 @@ def _without_refused(
 
 @numba.njit(cache=True, nogil=True)
 def _divided(
-    hits: Floats, trials: Floats, units: Floats, weight: Floats, stratum: Ints, prior: float
+    hits: Floats, trials: Floats, units: Floats, weight: Floats, prior: float
 ) -> tuple[tuple[float, float], tuple[float, float], Floats, Floats]:
     """Divide the accounts by classification EM: background, members, log density, rows of the background."""
     null, members = (0.0, 0.0), (0.0, 0.0)
@@ -177,9 +160,9 @@ def _divided(
         null = fit_distinct(hits, trials, units * weight, prior, null[1])
         null = _decreasing(null[0], null[1])
         members = fit_distinct(hits, trials, inside, _TYPICAL, members[1])
-        share = _shares(inside, units, stratum)
-        low = np.log1p(-share) + log_pmfs(hits, trials, null[0], null[1])
-        high = np.log(share) + log_pmfs(hits, trials, members[0], members[1])
+        share = min(max(inside.sum() / units.sum(), 1e-9), 0.5)
+        low = math.log1p(-share) + log_pmfs(hits, trials, null[0], null[1])
+        high = math.log(share) + log_pmfs(hits, trials, members[0], members[1])
         # each account counts for one side only: a hundred members that count as background for one per cent
         # each would be one member in the background
         previous = weight
@@ -187,20 +170,6 @@ def _divided(
         if (weight == previous).all():
             break
     return null, members, np.logaddexp(low, high), weight
-
-
-@numba.njit(cache=True, nogil=True)
-def _shares(inside: Floats, units: Floats, stratum: Ints) -> Floats:
-    """Return the share of members in the stratum of each row: never above a half of all accounts."""
-    strata = stratum.max() + 1
-    members, everybody = np.zeros(strata), np.zeros(strata)
-    for row in range(units.size):
-        members[stratum[row]] += inside[row]
-        everybody[stratum[row]] += units[row]
-    share = members / np.maximum(everybody, 1.0)
-    most = 0.5 if strata == 1 else _MOST_OF_STRATUM
-    kept: Floats = np.minimum(np.maximum(share, 1e-9), most)[stratum]
-    return kept
 
 
 @numba.njit(cache=True, nogil=True)

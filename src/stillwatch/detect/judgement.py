@@ -104,28 +104,32 @@ def declared_parts(group: Confirmed, book: Book, least: int) -> list[Confirmed]:
     """Divide a group of organisations and of strangers who carry the same keys.
 
     Whoever copies customers' prompts draws the customers into the group. Where most accounts are strangers,
-    each organisation with several accounts is therefore judged by itself, and the others by themselves; where
-    most are not, this holds for an organisation beside which there are hardly others. A group of several
-    organisations is left whole: laboratories that run one benchmark are one group.
+    each organisation with several accounts is therefore judged by itself, and the strangers by themselves,
+    without accounts of an organisation that is verified or has another account there; where most are not,
+    this holds for an organisation beside which there are hardly others. A group of several organisations is
+    left whole: laboratories that run one benchmark are one group.
 
     Args:
         group: A confirmed group.
         book: All accounts.
         least: Smallest number of strangers that are judged by themselves.
     """
-    org = book.codes["org_id"][group.membership.strands.account]
+    members = group.membership.strands.account
+    org = book.codes["org_id"][members]
     names, place, size = np.unique(org, return_inverse=True, return_counts=True)
     several = (names >= 0) & (size >= _LEAST_PART)
     unlinked = int((org < 0).sum())
-    if not several.any() or unlinked < least:
+    if unlinked < least:
         return [group]
-    if unlinked < _MOSTLY_STRANGERS * org.size:
+    if unlinked >= _MOSTLY_STRANGERS * org.size:
+        known = (org >= 0) & ((size[place] > 1) | (book.verified[members] == 1))
+    else:
         several &= np.arange(names.size) == np.argmax(np.where(several, size, 0))
-        if unlinked + int(size[several].sum()) < (1 - _OTHER_ORGANISATIONS) * org.size:
+        known = several[place]
+        if unlinked + int(known.sum()) < (1 - _OTHER_ORGANISATIONS) * org.size:
             return [group]
     parts = [place == number for number in np.flatnonzero(several)]
-    parts.append(~several[place])
-    return [Confirmed(group.keys, group.membership.only(rows)) for rows in parts]
+    return [Confirmed(group.keys, group.membership.only(rows)) for rows in (*parts, ~known)]
 
 
 def _confirm(
