@@ -78,7 +78,7 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints], speech:
     pair, held = np.unique(owner[inside] * keys.key.size + incidence.key[inside], return_counts=True)
     group, key = pair // keys.key.size, pair % keys.key.size
     size = np.diff(incidence.bounds)[key]
-    base = speech.due(label, group, key, _reach(keys, incidence)[key])
+    base = speech.due(label, group, key, _reach(keys, incidence, key))
     share = np.minimum(0.6, np.maximum(0.3, 5 * base))
     marks = _marks(held, size, base, share) & carried(keys)[key]
     group, key = group[marks], key[marks]  # sorted by group, as the pairs are
@@ -91,11 +91,11 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints], speech:
     ]
 
 
-def _reach(keys: Keys, incidence: Incidence) -> Ints:
-    """Return the last account, in the sampling order, that the sample of each key could hold, shape (K,)."""
-    size = np.diff(incidence.bounds)
-    last = incidence.account[np.maximum(incidence.bounds[1:] - 1, 0)] if incidence.key.size else size
-    return np.where(size < keys.accounts, last, incidence.accounts - 1)
+def _reach(keys: Keys, incidence: Incidence, key: Ints) -> Ints:
+    """Return the last account, in the sampling order, that the sample of each `key` could hold."""
+    size = incidence.bounds[key + 1] - incidence.bounds[key]
+    last = incidence.account[np.maximum(incidence.bounds[key + 1] - 1, 0)] if incidence.key.size else size
+    return np.where(size < keys.accounts[key], last, incidence.accounts - 1)
 
 
 def _marks(held: Ints, size: Ints, base: Floats, share: Floats | float) -> npt.NDArray[np.bool_]:
@@ -138,7 +138,7 @@ def refined(
     size = incidence.bounds[key + 1] - incidence.bounds[key]
     label = np.full(incidence.accounts, -1)
     label[members] = 0
-    due = speech.due(label, np.zeros_like(key), key, _reach(keys, incidence)[key])
+    due = speech.due(label, np.zeros_like(key), key, _reach(keys, incidence, key))
     chosen = key[_marks(held, size, due, np.maximum(share, due)) & carried(keys)[key]]
     chosen = _held_together(chosen, used, incidence.account[inside])
     if chosen.size == 0:

@@ -9,6 +9,7 @@ language.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numba
 import numpy as np
@@ -54,9 +55,12 @@ class Speech:
         language = self.key_language[key]
         owner = label[self.account]
         own = self._sums(owner, label.size).until(group, language, last)
-        everybody = np.zeros_like(owner)
-        sent = self._sums(everybody, label.size).until(np.zeros_like(group), language, last)
+        sent = self._everybody.until(np.zeros_like(group), language, last)
         return own / (1.0 + sent)
+
+    @cached_property
+    def _everybody(self) -> _Sums:
+        return self._sums(np.zeros_like(self.account), int(self.account.max(initial=0)) + 1)
 
     def _sums(self, owner: Ints, accounts: int) -> _Sums:
         """Sum the exchanges of each owner, in every language and, under `UNKNOWN`, in all together."""
@@ -90,7 +94,8 @@ class _Sums:
     def until(self, owner: Ints, language: Ints, last: Ints) -> Ints:
         """Sum the exchanges of each owner in a language by the accounts up to `last`."""
         start = (owner * self.languages + language - UNKNOWN) * self.accounts
-        low, high = np.searchsorted(self.code, start), np.searchsorted(self.code, start + last, side="right")
+        end = start + np.minimum(last, self.accounts - 1)
+        low, high = np.searchsorted(self.code, start), np.searchsorted(self.code, end, side="right")
         found: Ints = self.total[high] - self.total[low]
         return found
 
