@@ -64,15 +64,22 @@ class Speech:
 
     def _sums(self, owner: Ints, accounts: int) -> _Sums:
         """Sum the exchanges of each owner, in every language and, under `UNKNOWN`, in all together."""
-        languages = int(max(self.language.max(initial=UNKNOWN), self.key_language.max(initial=UNKNOWN))) + 2
-        owned, spoken = owner >= 0, (owner >= 0) & (self.language >= 0)
+        owned = np.flatnonzero(owner >= 0)
+        spoken = owned[self.language[owned] >= 0]
+        languages = self._languages
         kind = np.concatenate(
             [owner[owned] * languages, owner[spoken] * languages + self.language[spoken] + 1]
         )
-        code = kind * accounts + np.concatenate([self.account[owned], self.account[spoken]])
+        rows = np.concatenate([owned, spoken])
+        code = kind * accounts + self.account[rows]
         order = np.argsort(code)
-        sent = np.concatenate([self.exchanges[owned], self.exchanges[spoken]])[order]
+        sent = self.exchanges[rows[order]]
         return _Sums(code[order], np.concatenate([[0], np.cumsum(sent)]), languages, accounts)
+
+    @cached_property
+    def _languages(self) -> int:
+        last = max(self.language.max(initial=UNKNOWN), self.key_language.max(initial=UNKNOWN))
+        return int(last) + 2  # none is one as well
 
 
 @dataclass(frozen=True)
