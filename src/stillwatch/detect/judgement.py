@@ -258,7 +258,10 @@ def judge(
     independently; a group's e-value is the smaller of the two, which is an e-value for their union. e-BH runs
     over all candidates, those that were dropped included (with e = 0).
     """
-    studied = _studied(groups, observed, discovered, book, config)
+    studied = [
+        _studied(number, group, observed, discovered, book, config.seed)
+        for number, group in enumerate(groups)
+    ]
     log_e = np.array(
         [
             min(group.membership.group_log_e, one.evidence.log_e)
@@ -307,33 +310,21 @@ class _Studied:
 
 
 def _studied(
-    groups: Sequence[Confirmed],
-    observed: Observed,
-    discovered: Discovered,
-    book: Book,
-    config: DetectConfig,
-) -> list[_Studied]:
-    pool = observed.pool
-
-    def study(number: int) -> _Studied:
-        group, mine = groups[number], observed.rows.of_group(number)
-        raw = discovered.keys.key[group.keys]
-        found = _weigh(group, mine, pool, book, config)
-        kinds = frozenset((raw & KIND_MASK).tolist())
-        known = features.features_of(group.membership.strands, mine, book, found, pool.reference, kinds)
-        return _Studied(raw, mine, found, known)
-
-    with ThreadPoolExecutor(os.cpu_count()) as threads:  # most of it is compiled and lets other threads run
-        return list(threads.map(study, range(len(groups))))
+    number: int, group: Confirmed, observed: Observed, discovered: Discovered, book: Book, seed: int
+) -> _Studied:
+    mine, pool = observed.rows.of_group(number), observed.pool
+    raw = discovered.keys.key[group.keys]
+    found = _weigh(group, mine, pool, book, seed)
+    kinds = frozenset((raw & KIND_MASK).tolist())
+    known = features.features_of(group.membership.strands, mine, book, found, pool.reference, kinds)
+    return _Studied(raw, mine, found, known)
 
 
-def _weigh(
-    group: Confirmed, mine: Behaviour, pool: Pool, book: Book, config: DetectConfig
-) -> evidence.Evidence:
+def _weigh(group: Confirmed, mine: Behaviour, pool: Pool, book: Book, seed: int) -> evidence.Evidence:
     profiles = make_profiles(mine, book, pool.frame)
     place = np.searchsorted(group.membership.strands.account, profiles.account)
     volume = group.membership.strands.hits.sum(axis=1)[place]
-    rng = np.random.default_rng([config.seed, 2, int(group.keys[0])])
+    rng = np.random.default_rng([seed, 2, int(group.keys[0])])
     return evidence.weigh(profiles, volume, pool.placebos, rng)
 
 
