@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwatch.detect.keyclasses import key_classes
+from stillwatch.detect.keyindex import index_of
 
 ROWS = st.lists(st.sets(st.integers(0, 9), max_size=6), max_size=25)
 checked = settings(deadline=None, max_examples=30)
@@ -17,7 +18,9 @@ def columns(rows):
 
 
 def classes(rows, keys, overlap=0.5):
-    return key_classes(*columns(rows), np.array(keys, np.int64), overlap)
+    offsets, values = columns(rows)
+    keys = np.array(keys, np.int64)
+    return key_classes(offsets, index_of(values, keys), keys.size, overlap)
 
 
 @checked

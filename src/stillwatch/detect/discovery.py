@@ -104,21 +104,10 @@ def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) 
         config: Settings.
     """
     classes = find_classes(exchanges, span, book, config)
-    wanted = ledger.Wanted(
-        KeyIndex.of(book.fingerprint), KeyIndex.of(classes.member), classes.key, ledger.EXCHANGE_KEYS
-    )
-    most = _WIDER * config.bottom_b
-    rounds = ledger_rounds(span, config.ledger_pairs)
-    counted = ledger.read_ledger(exchanges, wanted, config.least_key_accounts, most, rounds)
-    keys, sample = _with_identity(counted, book, config)
+    keys, sample = _read_keys(exchanges, classes, span, book, config)
     speech = Speech(classes.language_of(keys.key), *book.spoken.T)
     incidence = pairs.bounded(sample, config.bottom_b, config.most_pairs)
-    with ThreadPoolExecutor(1) as other:  # pairs are counted in compiled code while communities are found
-        counted_pairs = other.submit(pairs.repeated_pairs, incidence)
-        first, *others = bipartite_communities(
-            incidence, config.bipartite_resolutions, config.least_accounts, config.seed
-        )
-        links = pairs.validated(counted_pairs.result(), incidence, config.pair_level)
+    links, (first, *others) = _linked(incidence, config)
     groups = communities(links, config.resolution, config.least_accounts, config.seed)
     found = candidates.of_communities(keys, incidence, groups, speech)
     found += candidates.of_communities(keys, incidence, first, speech)
@@ -128,6 +117,29 @@ def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) 
         found += candidates.of_communities(keys, incidence, groups, speech)
     found.sort(key=lambda one: (-one.uses, int(keys.key[one.keys].min())))
     return Discovered(classes, keys, sample, speech, links, found[: config.most_candidates])
+
+
+def _read_keys(
+    exchanges: ir.Table, classes: Classes, span: Span, book: Book, config: DetectConfig
+) -> tuple[Keys, Incidence]:
+    """Read the shared keys, with a sample of accounts that is larger than the pairs are counted from."""
+    wanted = ledger.Wanted(
+        KeyIndex.of(book.fingerprint), KeyIndex.of(classes.member), classes.key, ledger.EXCHANGE_KEYS
+    )
+    rounds = ledger_rounds(span, config.ledger_pairs)
+    most = _WIDER * config.bottom_b
+    counted = ledger.read_ledger(exchanges, wanted, config.least_key_accounts, most, rounds)
+    return _with_identity(counted, book, config)
+
+
+def _linked(incidence: Incidence, config: DetectConfig) -> tuple[Pairs, list[list[Ints]]]:
+    """Find pairs that share more than chance allows, and the communities of accounts and keys."""
+    with ThreadPoolExecutor(1) as other:  # pairs are counted in compiled code while communities are found
+        counted = other.submit(pairs.repeated_pairs, incidence)
+        groups = bipartite_communities(
+            incidence, config.bipartite_resolutions, config.least_accounts, config.seed
+        )
+        return pairs.validated(counted.result(), incidence, config.pair_level), groups
 
 
 def find_classes(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) -> Classes:
@@ -141,8 +153,9 @@ def find_classes(exchanges: ir.Table, span: Span, book: Book, config: DetectConf
         return Classes(keys, keys, np.full(keys.size, UNKNOWN))
     offsets, values = lists.offsets.to_numpy().astype(np.int64), lists.values.to_numpy(zero_copy_only=False)
     spoken = pc.index_in(sample["language"], pa.array(book.languages, pa.string())).fill_null(UNKNOWN)
-    language = key_languages(offsets, index_of(values, keys), spoken.to_numpy().astype(np.int64), keys.size)
-    return Classes(keys, keys[key_classes(offsets, values, keys)], language)
+    index = index_of(values, keys)
+    language = key_languages(offsets, index, spoken.to_numpy().astype(np.int64), keys.size)
+    return Classes(keys, keys[key_classes(offsets, index, keys.size)], language)
 
 
 def ledger_rounds(span: Span, most_pairs: int) -> int:

@@ -12,8 +12,6 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.detect.keyindex import index_of
-
 Ints = npt.NDArray[np.int64]
 
 
@@ -45,29 +43,29 @@ def _stars(offsets: Ints, index: Ints, uses: Ints) -> tuple[Ints, Ints]:
     return left[:filled], right[:filled]
 
 
-def key_classes(offsets: Ints, values: Ints, keys: Ints, least_overlap: float = 0.5) -> Ints:
+def key_classes(offsets: Ints, index: Ints, keys: int, least_overlap: float = 0.5) -> Ints:
     """Give each key the position of the key that stands for its class.
 
     Args:
-        offsets: Row boundaries in `values`, shape (rows + 1,).
-        values: Text keys of the sampled exchanges, each key at most once in a row.
-        keys: Shared keys in ascending order, shape (K,).
+        offsets: Row boundaries in `index`, shape (rows + 1,).
+        index: Keys of the sampled exchanges by their number, each at most once in a row; -1 does not count.
+        keys: Number of shared keys.
         least_overlap: Two keys are one when they occur together in at least this share of the rows of either.
 
     Returns:
-        Positions into `keys`, shape (K,); a key that stands for itself has its own position.
+        Numbers of keys, shape (keys,); a key that stands for itself has its own position.
     """
-    uses = np.zeros(keys.size, dtype=np.int64)
-    left, right = _stars(offsets, index_of(values, keys), uses)
-    leader = np.arange(keys.size, dtype=np.int64)
+    uses = np.zeros(keys, dtype=np.int64)
+    left, right = _stars(offsets, index, uses)
+    leader = np.arange(keys, dtype=np.int64)
     if left.size == 0:
         return leader
-    pairs, together = np.unique(left * keys.size + right, return_counts=True)
-    key, head = pairs // keys.size, pairs % keys.size
+    pairs, together = np.unique(left * keys + right, return_counts=True)
+    key, head = pairs // keys, pairs % keys
     same = together >= np.maximum(2, least_overlap * np.maximum(uses[key], uses[head]))
     # pairs are sorted by key, then head: writing backwards leaves the smallest head of each key
     leader[key[same][::-1]] = head[same][::-1]
     # a key that leads others stands for itself, so that no class reaches beyond one step
-    heads = leader[leader != np.arange(keys.size)]
+    heads = leader[leader != np.arange(keys)]
     leader[heads] = heads
     return leader
