@@ -50,6 +50,16 @@ def test_members_do_not_widen_the_background(share):
     assert found.mean == pytest.approx(0.003, rel=0.5)
 
 
+@pytest.mark.parametrize("rate", [0.05, 0.04, 0.03])
+def test_members_with_one_request_in_twenty_are_no_background(rate):
+    """Two thousand loud accounts carry the keys seldom, five thousand quiet ones hardly ever."""
+    rng = np.random.default_rng(3)
+    trials = np.concatenate([np.full(2000, 300), rng.integers(5, 60, 5000)])
+    hits = np.concatenate([rng.binomial(300, rate, 2000), rng.binomial(1, 0.003, 5000)])
+    found = fit_background(carriage(hits, trials), 10.0)
+    assert found.mean < 0.001
+
+
 def test_a_log_in_which_everybody_carries_the_keys_has_them_as_background():
     found = fit_background(carriage(np.full(80, 20), np.full(80, 20)), 10.0)
     assert found.mean > 0.9

@@ -124,6 +124,18 @@ def test_who_always_sends_one_template_of_a_pool_is_not_taken_for_a_user_of_the_
     assert found.strands.account.tolist() == list(range(38))
 
 
+def test_one_key_of_a_pool_is_no_membership_though_most_carriers_have_that_one(made):
+    """Ninety products send one format of a pool in all of their little traffic, forty members use the pool."""
+    hits, trials = np.zeros(3000, np.int64), np.full(3000, 200)
+    hits[:40], hits[40:130], trials[40:130] = 150, 12, 12
+    bits = np.concatenate([spread_bits(np.random.default_rng(4), hits[:40], 30), np.ones(90, np.int64)])
+    sent = dealt(np.random.default_rng(5), hits)
+    book = made.book(sent + dealt(np.random.default_rng(6), trials - hits))
+    found = confirm(made.strands(np.arange(130), sent[:130], bits), book, 0.01, 30)
+    assert found.strands.account.tolist() == list(range(40))
+    assert found.alike.tolist() == list(range(40))
+
+
 @pytest.mark.parametrize("speakers", [3000, 0])
 def test_a_phrase_of_a_language_names_nobody_for_writing_it(made, speakers):
     """Forty accounts carry the keys always; honest speakers of their language now and then, some often."""
