@@ -30,7 +30,7 @@ def pool(made):
     codes, counts = columns(rng, 500)
     profiles = Profiles(np.arange(500), codes, counts)
     placebos = Placebos(profiles, np.full(500, 40), counts.sum(axis=0) + 1.0, 300, 5)
-    return placebos, Schedules.of(exchanges(made, rng, 500), placebos, 0, DAYS)
+    return placebos, np.arange(500), Schedules.of(exchanges(made, rng, 500), placebos, 0, DAYS)
 
 
 def weighed(made, pool, rng, *, settled=True, together=(), size=24):
@@ -72,7 +72,7 @@ def test_a_young_cohort_is_not_judged_by_what_its_age_explains(made, pool):
 
 def test_too_few_days_leave_the_schedule_out(made, pool):
     rng = np.random.default_rng(5)
-    found = weighed(made, (pool[0], None), rng)
+    found = weighed(made, (*pool[:2], None), rng)
     assert SCHEDULE not in {one.name for one in found.measured}
 
 

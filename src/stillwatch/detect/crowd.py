@@ -96,6 +96,12 @@ def unrelated(book: Book) -> Flags:
     return np.asarray(~several & ~book.programme & ~book.reseller)
 
 
+def sought(book: Book) -> Flags:
+    """Tell among which accounts crowds are sought: with a known birth, habits, and no declared relation."""
+    known = np.isfinite(book.created) & (book.exchanges >= habits.LEAST_EXCHANGES)
+    return np.asarray(known & unrelated(book))
+
+
 def find_crowds(book: Book, config: DetectConfig) -> Crowds:
     """Find the sign-up cohorts among accounts that send enough to have habits.
 
@@ -103,8 +109,7 @@ def find_crowds(book: Book, config: DetectConfig) -> Crowds:
         book: All accounts.
         config: Settings; cohorts are tested at `pair_level`.
     """
-    known = np.isfinite(book.created) & (book.exchanges >= habits.LEAST_EXCHANGES) & unrelated(book)
-    account = np.flatnonzero(known)
+    account = np.flatnonzero(sought(book))
     born = book.created[account]
     return Crowds(account, born, sign_up_cohorts(born, config.pair_level, config.least_accounts))
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.detect.evidence import NOTHING, Evidence, Measured
+from stillwatch.detect.matched import matched_groups
 from stillwatch.detect.placebo import half_size
 from stillwatch.detect.profiles import COVARIANCE, STATISTICS, statistics_of
 from stillwatch.model.views import View
@@ -57,6 +58,7 @@ def weigh_cohort(
     profiles: Profiles,
     volume: Ints,
     placebos: Placebos,
+    eligible: Ints,
     schedules: Schedules | None,
     rng: np.random.Generator,
     *,
@@ -68,7 +70,8 @@ def weigh_cohort(
         rows: All exchanges of the sampled members.
         profiles: Their profiles.
         volume: Their exchanges.
-        placebos: Null distributions.
+        placebos: The placebo pool.
+        eligible: Rows of the pool that might have been in a cohort.
         schedules: Spectra of the pool since the cohort settled, None where too few days are left.
         rng: Source of the random halves.
         settled: Whether the cohort was opened well before the log begins.
@@ -78,16 +81,18 @@ def weigh_cohort(
     if size == 0:
         return NOTHING
     order = rng.permutation(profiles.account.size)
-    halves = [order[:size], order[size : 2 * size]]
     residuals = deseasonalised(profiles.counts, placebos.rhythm)
     values, nulls = [], []
-    for half, members in enumerate(halves):
-        typical = float(np.median(volume[members]))
+    for half in (0, 1):
+        members = order[half * size : (half + 1) * size]
+        mine = eligible[eligible % 2 == half]  # the halves are compared with separate accounts
+        groups = matched_groups(placebos.volume[mine], volume[members], placebos.number, rng)
+        groups = np.where(groups >= 0, mine[groups], -1)
         given = statistics_of(profiles, members[None, :], residuals)[0]
-        null = placebos.distribution(size, typical, half).values
+        null = statistics_of(placebos.profiles, groups, placebos.residuals)
         if schedules is not None:
             given = np.append(given, schedules.ratios(rows, profiles.account, members[None, :]))
-            null = np.column_stack([null, schedules.null(size, typical, half)])
+            null = np.column_stack([null, schedules.null(groups)])
         values.append(given)
         nulls.append(null)
     names = [*STATISTICS, SCHEDULE][: values[0].size]

@@ -90,8 +90,7 @@ def judge_crowds(scene: Scene, crowds: crowd.Crowds, judged: Sequence[Judged]) -
     if not cohorts:
         return []
     crowds = replace(crowds, cohorts=cohorts)
-    rows = _read(scene, crowds)
-    weighed = _weigh(scene, crowds, rows)
+    rows, weighed = weigh_cohorts(scene, crowds)
     log_e = np.array([min(c.log_e, e.log_e) for c, e in zip(cohorts, weighed, strict=True)])
     everything = np.concatenate([log_e, np.full(scene.others, -np.inf)])
     sure = e_bh(everything, scene.config.fdr)[: log_e.size]
@@ -167,8 +166,12 @@ def _of_group(rows: Behaviour, number: int) -> Behaviour:
     return rows.rows(slice(int(low), int(high)))
 
 
-def _weigh(scene: Scene, crowds: crowd.Crowds, rows: Behaviour) -> list[Evidence]:
+def weigh_cohorts(scene: Scene, crowds: crowd.Crowds) -> tuple[Behaviour, list[Evidence]]:
+    """Read a sample of each cohort, group after group, and weigh it."""
+    rows = _read(scene, crowds)
     known: dict[int, Schedules | None] = {}
+    placebos = scene.pool.placebos
+    pool = (placebos, np.flatnonzero(crowd.sought(scene.book)[placebos.profiles.account]))
     weighed = []
     for number, cohort in enumerate(crowds.cohorts):
         mine = _of_group(rows, number)
@@ -179,10 +182,8 @@ def _weigh(scene: Scene, crowds: crowd.Crowds, rows: Behaviour) -> list[Evidence
         profiles = make_profiles(mine, scene.book, scene.pool.frame)
         rng = np.random.default_rng([scene.config.seed, 5, int(profiles.account[0])])
         sample = (mine, profiles, scene.book.exchanges[profiles.account])
-        weighed.append(
-            weigh_cohort(*sample, scene.pool.placebos, known[first], rng, settled=settled <= scene.begin)
-        )
-    return weighed
+        weighed.append(weigh_cohort(*sample, *pool, known[first], rng, settled=settled <= scene.begin))
+    return rows, weighed
 
 
 def _schedules(scene: Scene, first_hour: int) -> Schedules | None:

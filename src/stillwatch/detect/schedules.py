@@ -8,7 +8,7 @@ compared with those of placebo groups: independent people share no spectrum but 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -107,24 +107,21 @@ def _share_of(part: Floats, whole: Floats) -> Floats:
     return np.asarray(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0.0))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Schedules:
-    """Spectra of the placebo pool and the null distributions made of them, for one start.
+    """Spectra of the placebo pool, for one start.
 
     Attributes:
-        placebos: The pool.
         first_hour: First hour, since the epoch.
         days: Whole days from there on.
         mean: Mean spectrum of the pool.
         apart: What each account of the pool has beyond it, shape (n, frequencies).
     """
 
-    placebos: Placebos
     first_hour: int
     days: int
     mean: Floats
     apart: Floats
-    _made: dict[tuple[int, float, int], Floats] = field(default_factory=dict)
 
     @staticmethod
     def of(rows: Behaviour, placebos: Placebos, first_hour: int, days: int) -> Schedules:
@@ -132,7 +129,7 @@ class Schedules:
         found = spectra(hourly_table(rows, placebos.profiles.account, first_hour, days))
         active = found.any(axis=1)
         mean = found.sum(axis=0) / max(int(active.sum()), 1)
-        return Schedules(placebos, first_hour, days, mean, np.where(active.reshape(-1, 1), found - mean, 0.0))
+        return Schedules(first_hour, days, mean, np.where(active.reshape(-1, 1), found - mean, 0.0))
 
     def ratios(self, rows: Behaviour, account: Ints, groups: Ints) -> Floats:
         """Log ratio of the summed to the single deviations from the mean spectrum, for rows of `account`."""
@@ -140,14 +137,9 @@ class Schedules:
         apart = np.where(found.any(axis=1, keepdims=True), found - self.mean, 0.0)
         return _logs(apart, groups)
 
-    def null(self, size: int, volume: float, half: int) -> Floats:
-        """The same of placebo groups like `Placebos.distribution` draws them, shape (number,)."""
-        key = (size, float(np.floor(np.log2(max(volume, 1.0)))), half)
-        if key not in self._made:
-            rng = np.random.default_rng([self.placebos.seed, 4, size, int(key[1]), half])
-            groups = self.placebos.draw(size, volume, half, self.placebos.number, rng)
-            self._made[key] = _logs(self.apart, groups)
-        return self._made[key]
+    def null(self, groups: Ints) -> Floats:
+        """The same of placebo groups, rows of the pool, shape (number,)."""
+        return _logs(self.apart, groups)
 
 
 def _logs(apart: Floats, groups: Ints) -> Floats:
