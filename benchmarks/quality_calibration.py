@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 import harness
 from peers.log import Log, read_log
 from quality_demo import parse_seeds
-from quality_truth import strangers
+from scan_truth import strangers
 from stillwatch.app.world_columns import make_columns
 from stillwatch.detect.background import Carriage, fit_background
 from stillwatch.detect.book import Volumes

@@ -3,7 +3,7 @@
     python benchmarks/quality_demo.py [--seeds 61-80] [--processes 2]
 
 For each seed the world `demo` is written as LiteLLM logs and `stillwatch scan` runs on these files in a
-process of its own; then the truth is set beside what it wrote (`quality_truth`). The world `calm`, in which
+process of its own; then the truth is set beside what it wrote (`scan_truth`). The world `calm`, in which
 there is no campaign, is run likewise. Details of each run go to build/bench/quality_demo_details.jsonl.
 
 Settings were tuned on seeds from 1000 on. Seeds 1 to 6 were looked at once before the last change of method;
@@ -24,7 +24,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 import harness
-from quality_truth import compare
+from scan_truth import compare
 from stillwatch.worlds import build_world, named, write_world
 from stillwatch.worlds.score import LEAST_WANTED
 

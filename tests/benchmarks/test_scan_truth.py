@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import quality_demo
-import quality_truth
+import scan_truth
 
 ROWS = [
     # account, population, fleet, campaign, exchanges of the campaign
@@ -60,7 +60,7 @@ def write(out: Path, campaigns: list[dict[str, Any]], others: list[dict[str, Any
     ],
 )
 def test_a_group_is_false_when_most_of_it_are_strangers(names: tuple[str, ...], expected: bool) -> None:
-    assert quality_truth.strangers(truth(), [group("campaign", *names)]) == [expected]
+    assert scan_truth.strangers(truth(), [group("campaign", *names)]) == [expected]
 
 
 def test_a_scan_is_set_beside_the_truth(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_scan_is_set_beside_the_truth(tmp_path: Path) -> None:
     ]
     others = [group("class", *(f"s{i}" for i in range(10))), group("application", "h1", "h2", "h3")]
     out = write(tmp_path / "out", campaigns, others)
-    got = quality_truth.compare(out / "truth.parquet", out)
+    got = scan_truth.compare(out / "truth.parquet", out)
     assert (got["campaign_accounts"], got["campaign_accounts_named"]) == (10, 9)
     assert (got["honest_accounts"], got["honest_accounts_named"]) == (30, 9)
     assert got["honest_groups_reported"] == 1
@@ -84,14 +84,14 @@ def test_a_scan_is_set_beside_the_truth(tmp_path: Path) -> None:
 
 def test_a_scan_that_says_nothing_is_not_wrong(tmp_path: Path) -> None:
     out = write(tmp_path / "out", [], [])
-    got = quality_truth.compare(out / "truth.parquet", out)
+    got = scan_truth.compare(out / "truth.parquet", out)
     assert got["campaign_accounts_named"] == 0
     assert (got["false_groups"], got["false_campaigns"], got["false_members"]) == (0.0, 0.0, 0.0)
 
 
 def test_the_rows_follow_from_the_runs(tmp_path: Path) -> None:
     out = write(tmp_path / "out", [group("campaign", *(f"c{i}" for i in range(10)))], [])
-    run = quality_truth.compare(out / "truth.parquet", out) | {"scan_seconds": 1.0}
+    run = scan_truth.compare(out / "truth.parquet", out) | {"scan_seconds": 1.0}
     worse = run | {"seed": 2, "campaign_accounts_named": 9, "honest_accounts_named": 1}
     rows = {row.id: row for row in quality_demo.demo_rows([run | {"seed": 1}, worse])}
     assert rows["demo/found/median"].holds is False
@@ -111,7 +111,7 @@ def test_seeds_are_read(text: str, seeds: list[int]) -> None:
 
 def test_a_failed_scan_is_counted_and_left_out(tmp_path: Path) -> None:
     out = write(tmp_path / "out", [], [])
-    calm = quality_truth.compare(out / "truth.parquet", out) | {"scenario": "calm", "seed": 1}
+    calm = scan_truth.compare(out / "truth.parquet", out) | {"scenario": "calm", "seed": 1}
     failed = {"scenario": "calm", "seed": 2, "failed": "status 1"}
     rows = {row.id: row for row in quality_demo.all_rows([calm, failed])}
     assert rows["scans-failed"].holds is False
