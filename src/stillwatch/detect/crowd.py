@@ -29,8 +29,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-_MOST_STRANGERS = 0.05
-"""Strangers that a crowd may be expected to name: one in twenty crowds names one."""
+_MOST_STRANGERS = 0.03
+"""Strangers that a crowd may be expected to name: about one in thirty crowds names one."""
 _PRIOR_ACCOUNTS = 30.0
 """Weight of the whole log beside the days around, in accounts."""
 _CORE = 0.75
@@ -39,6 +39,7 @@ _BATCHES_APART = 1.0
 _MOST_READ = 20_000
 _KINDS = 2
 _LEAST_KIND = 8
+"""Fewer accounts of one kind are none: among strangers, too, somebody is nearest to the middle."""
 _BEYOND_CORE = 1.5
 _NAT = habits.FINEST
 """One nat of log odds is as little a difference as the finest of habits."""
@@ -221,9 +222,11 @@ def named(crowds: Crowds, cohorts: Ints, ways: Ways) -> Named:
     for _ in range(_KINDS):
         found = _strangers_as_near(crowds, hours, distance)
         fit = left[_KINDS * found[left] <= _MOST_STRANGERS]
+        if fit.size < _LEAST_KIND:
+            break
         expected[fit] = _KINDS * found[fit]
         left = np.setdiff1d(left, fit)
-        if fit.size == 0 or left.size < _LEAST_KIND:
+        if left.size < _LEAST_KIND:
             break
         distance = _crossed(crowds, left, ways)
     rows = np.flatnonzero(np.isfinite(expected))
