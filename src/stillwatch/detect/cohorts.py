@@ -66,22 +66,40 @@ def sign_up_cohorts(created: Floats, level: float, least: int) -> list[Cohort]:
     found: list[Cohort] = []
     while order.size >= least and len(found) < _MOST:
         day = created[order]
-        count, expected, width = (column.ravel() for column in _scan(day))
-        unusual = (count >= least) & (count >= _LEAST_EXCESS * expected)
-        unusual &= poisson.sf(count - 1, expected) <= level
-        if not unusual.any():
+        count, expected, width = _scan(day)
+        chosen = _best(day, count, expected, width, _unusual(count, expected, level, least))
+        for row, first in chosen:
+            log_e = burst_log_e(float(count[row, first]), float(expected[row, first])) - tried
+            inside = order[first : first + int(count[row, first])]
+            start, days = float(day[first]), float(width[row, first])
+            found.append(Cohort(np.sort(inside), start, days, float(expected[row, first]), float(log_e)))
+        if not chosen:
             break
-        at = int(np.argmax(np.where(unusual, _log_ratio(count, expected), -np.inf)))
-        first = at % day.size
-        inside = np.arange(first, first + int(count[at]))
-        log_e = burst_log_e(float(count[at]), float(expected[at])) - tried
-        found.append(
-            Cohort(
-                np.sort(order[inside]), float(day[first]), float(width[at]), float(expected[at]), float(log_e)
-            )
-        )
-        order = np.delete(order, inside)
+        order = np.delete(order, np.concatenate([_places(count, row, first) for row, first in chosen]))
     return sorted(found, key=lambda one: one.start)
+
+
+def _places(count: Floats, row: int, first: int) -> Ints:
+    return np.arange(first, first + int(count[row, first]))
+
+
+def _unusual(count: Floats, expected: Floats, level: float, least: int) -> npt.NDArray[np.bool_]:
+    unusual = (count >= least) & (count >= _LEAST_EXCESS * expected)
+    unusual[unusual] = poisson.sf(count[unusual] - 1, expected[unusual]) <= level
+    return np.asarray(unusual)
+
+
+def _best(
+    day: Floats, count: Floats, expected: Floats, width: Floats, unusual: npt.NDArray[np.bool_]
+) -> list[tuple[int, int]]:
+    """Choose the strongest window of each stretch of unusual ones; what lies apart is not compared."""
+    row, place = np.nonzero(unusual)
+    ratio = _log_ratio(count[unusual], expected[unusual])
+    order = np.argsort(day[place], kind="stable")
+    gaps = np.diff(day[place][order]) > AROUND + width.max(initial=0.0)
+    stretches = np.split(order, np.flatnonzero(gaps) + 1)
+    best = [int(one[np.argmax(ratio[one])]) for one in stretches if one.size]
+    return [(int(row[at]), int(place[at])) for at in best]
 
 
 def _scan(day: Floats) -> tuple[Floats, Floats, Floats]:
