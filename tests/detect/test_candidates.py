@@ -161,6 +161,13 @@ def test_refined_keys_mostly_belong_to_the_members(seed, share, size):
     assert found.seeds.tolist() == members.tolist()
 
 
+def test_a_fixed_prompt_is_not_dropped_for_a_few_small_keys_beside_it():
+    keys, incidence = repeated([range(60), *[range(60, 68)] * 5], accounts=1000)
+    found = refined(keys, incidence, silence(incidence, keys), np.arange(68), np.arange(6), 0.7)
+    assert found is not None
+    assert 0 in found.keys.tolist()
+
+
 def repeated(users, uses=3, accounts=100):
     """Keys with these users, each of whom used it `uses` times."""
     rows = np.array([(key, account) for key, accounts in enumerate(users) for account in sorted(accounts)])

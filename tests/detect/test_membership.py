@@ -136,6 +136,17 @@ def test_one_key_of_a_pool_is_no_membership_though_most_carriers_have_that_one(m
     assert found.alike.tolist() == list(range(40))
 
 
+def test_who_does_not_send_the_one_fixed_prompt_is_no_member(made):
+    """Sixty accounts send one prompt always; eight others share five keys, joined to it by a loose community."""
+    hits, trials = np.zeros(3000, np.int64), np.full(3000, 40)
+    hits[:60], hits[60:68] = 30, 30
+    bits = np.concatenate([np.full(60, 1), np.full(8, 0b111110)])
+    sent = dealt(np.random.default_rng(5), hits)
+    book = made.book(sent + dealt(np.random.default_rng(6), trials - hits))
+    found = confirm(made.strands(np.arange(68), sent[:68], bits), book, 0.01, 6)
+    assert found.strands.account.tolist() == list(range(60))
+
+
 @pytest.mark.parametrize("speakers", [3000, 0])
 def test_a_phrase_of_a_language_names_nobody_for_writing_it(made, speakers):
     """Forty accounts carry the keys always; honest speakers of their language now and then, some often."""

@@ -34,7 +34,7 @@ _LEAST_TOGETHER = 0.2
 _LEAST_ODDS = 2.0
 """Odds, as a multiple of those that are due, at which keys mark a group although none does so alone."""
 _LIKE_OTHERS = 0.5
-"""Least such share, as a part of that of the median key of the set."""
+"""Least such share, as a part of that of the key of the median use."""
 _MOST_KEYS_OF_ACCOUNT = 200
 
 
@@ -157,8 +157,9 @@ def _held_together(chosen: Ints, key: Ints, account: Ints) -> Ints:
     """Drop the keys whose users use no other key of the set.
 
     The template of an honest customer that slipped into a pool of templates has users of its own: they use it
-    and nothing else of the pool. Where the users of most keys use a single one (one fixed prompt), nothing is
-    dropped: it is keys that are compared, since a common format may have more users than the pool.
+    and nothing else of the pool. Where most uses are of keys whose users use a single one (one fixed prompt),
+    nothing is dropped: uses are counted and not accounts, since a common format may have more users than the
+    pool.
 
     Args:
         chosen: Keys that were chosen.
@@ -170,10 +171,9 @@ def _held_together(chosen: Ints, key: Ints, account: Ints) -> Ints:
         users, place = np.unique(account[rows], return_inverse=True)
         variety = np.bincount(place, minlength=users.size)
         number = np.searchsorted(chosen, key[rows])
-        several = np.bincount(number, variety[place] >= 2, chosen.size) / np.bincount(
-            number, minlength=chosen.size
-        )
-        usual = float(np.median(several))
+        size = np.bincount(number, minlength=chosen.size)
+        several = np.bincount(number, variety[place] >= 2, chosen.size) / size
+        usual = float(np.median(np.repeat(several, size)))
         kept = several >= max(_LEAST_TOGETHER, _LIKE_OTHERS * usual)
         if usual < _LEAST_TOGETHER or kept.all():
             break

@@ -139,9 +139,9 @@ def _nameable(strands: Strands, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np
 
     Nobody is named for less than three exchanges, nor for far fewer different keys than members of like
     volume use: an honest product has one template and sends it always, and may be drawn in because a pool
-    holds that one too, or because somebody sprays it to frame the customer. Nobody is named for a single key
-    either, unless even the members with the least traffic use it (one fixed prompt): in a pool of many keys,
-    one may be an honest customer's template.
+    holds that one too, or because somebody sprays it to frame the customer. Where even the members with the
+    least traffic use one key (one fixed prompt), whoever does not use it is not named; elsewhere nobody is
+    named for a single key: in a pool of many, one may be an honest customer's template.
     """
     hits = strands.hits.sum(axis=1)
     chosen = chosen & (hits >= _LEAST_STRAND)
@@ -152,7 +152,8 @@ def _nameable(strands: Strands, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np
     core = int(classes[((strands.bits[quiet][:, None] & classes) != 0).mean(axis=0) >= _CORE_SHARE].sum())
     if np.median(strands.variety[quiet]) > _FEW_KEYS:
         core = 0  # classes of keys are common to all where everybody uses most of a large pool
-    named: npt.NDArray[np.bool_] = chosen & ((strands.variety >= 2) | ((strands.bits & core) != 0))
+    carried = (strands.bits & core) != 0 if core else strands.variety >= _FEW_KEYS
+    named: npt.NDArray[np.bool_] = chosen & carried
     return named
 
 
