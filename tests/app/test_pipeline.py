@@ -151,6 +151,7 @@ def test_a_store_keeps_to_its_key(tmp_path):
     pipeline.ingest([log], settings, NOW, Silent())
     assert (tmp_path / "store/fingerprint.key").stat().st_mode & 0o077 == 0
     (tmp_path / "other.key").write_bytes(bytes(range(32)))
+    (tmp_path / "other.key").chmod(0o600)
     other = msgspec.structs.replace(settings, key_file=tmp_path / "other.key")
     with pytest.raises(InputError, match="not the key that this store was filled with"):
         pipeline.ingest([log], other, NOW, Silent())
