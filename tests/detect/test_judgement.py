@@ -1,11 +1,12 @@
 """Groups of customers and strangers are divided before they are judged; repeats are left out."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from stillwatch.detect.judgement import Confirmed, declared_parts, merged
+from stillwatch.detect.judgement import Confirmed, _better, declared_parts, merged
 from stillwatch.model.findings import Verdict
 
 
@@ -57,6 +58,15 @@ def test_parts_keep_their_own_numbers(made):
         assert part.membership.strands.hits.sum() == 12 * size
         assert part.membership.strands.days.shape == (size, 3)
         assert part.membership.sent == 60 * size
+
+
+def test_keys_that_are_added_lose_no_members_and_keys_that_are_taken_away_may(made):
+    many, few = group(made, 30), group(made, 20)
+    wider, other = replace(few, keys=np.append(many.keys, 99)), replace(few, keys=many.keys + 100)
+    assert _better(many, None) is many
+    assert _better(many, wider) is many
+    assert _better(many, other) is other
+    assert _better(few, replace(many, keys=wider.keys)).membership is many.membership
 
 
 def judged(made, accounts, verdict):

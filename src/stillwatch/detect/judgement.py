@@ -96,8 +96,23 @@ def _refined(
     fresh = [one for (one, _), new in zip(marked, changed, strict=True) if new]
     better = iter(_confirm(exchanges, discovered, fresh, book, config))
     return _distinct(
-        [(next(better) if new else None) or group for (_, group), new in zip(marked, changed, strict=True)]
+        [
+            _better(group, next(better) if new else None)
+            for (_, group), new in zip(marked, changed, strict=True)
+        ]
     )
+
+
+def _better(group: Confirmed, again: Confirmed | None) -> Confirmed:
+    """Choose between a group and what it is by its new keys.
+
+    Keys that are added make nobody less of a member: where some would be lost, since they send one of the
+    present keys and nothing of the new ones, the present keys stand. Keys that are taken away may lose some.
+    """
+    if again is None:
+        return group
+    fewer = again.membership.strands.account.size < group.membership.strands.account.size
+    return group if fewer and np.isin(group.keys, again.keys).all() else again
 
 
 def declared_parts(group: Confirmed, book: Book, least: int) -> list[Confirmed]:
