@@ -73,8 +73,8 @@ def test_missing_values_are_marked_and_equal_values_have_one_code():
 
 
 def test_groups_are_cut_out_whole():
-    halves = [sorted(rows, key=lambda row: row["group"]) for rows in (ROWS[:3], ROWS[3:])]
-    excerpts = Excerpts([table(half).to_batches()[0] for half in halves], KeyIndex.of(FINGERPRINT))
+    rows = pa.concat_tables([table(ROWS[:3]), table(ROWS[3:])])
+    excerpts = Excerpts.of(rows, KeyIndex.of(FINGERPRINT))
     assert excerpts.of_group(0).second.tolist() == [START.timestamp() + 3600 * n for n in (1, 2)]
     assert excerpts.of_group(1).account.tolist() == [0, 2]
     assert excerpts.of_group(1).models == ("b",)

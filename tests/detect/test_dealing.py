@@ -51,3 +51,14 @@ def test_numbers_stand_for_distinct_keys(keys):
     number, distinct = numbered(np.array(keys, np.int64))
     assert distinct[number].tolist() == keys
     assert distinct.tolist() == list(dict.fromkeys(keys))
+
+
+@checked
+@given(PAIRS, PAIRS)
+def test_batches_that_an_engine_has_joined_are_dealt_again(one, two):
+    joined = pa.Table.from_batches([deal(*columns(one)), deal(*columns(two))]).combine_chunks()
+    buckets = Dealt.read(ibis.memtable(joined), lambda batch: batch).map(
+        lambda keys, accounts: list(zip(keys.tolist(), accounts.tolist(), strict=True))
+    )
+    assert Counter(pair for bucket in buckets for pair in bucket) == Counter(one + two)
+    assert sum(len({key for key, _ in bucket}) for bucket in buckets) == len({key for key, _ in one + two})

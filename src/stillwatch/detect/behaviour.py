@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.detect.carriers import CARRIED, Marks, carriers
+from stillwatch.detect.carriers import CARRIED, Marks, carriers, group_after_group
 from stillwatch.detect.keyindex import KeyIndex
 from stillwatch.store.engine import map_batches
 
@@ -99,9 +99,7 @@ class Sample:
 def strand_rows(
     exchanges: ir.Table, marks: Marks, sample: Sample, columns: tuple[str, ...] = COLUMNS
 ) -> pa.Table:
-    """Read the strand exchanges of the sampled accounts: columns group and `columns`, group after group.
-
-    The order holds within each chunk of the result.
+    """Read the strand exchanges of the sampled accounts: columns group and `columns`.
 
     Args:
         exchanges: Exchanges with the column slice.
@@ -141,6 +139,11 @@ class Excerpts:
 
     batches: list[pa.RecordBatch]
     accounts: KeyIndex
+
+    @staticmethod
+    def of(rows: pa.Table, accounts: KeyIndex) -> Excerpts:
+        """Put rows with the columns group and `COLUMNS`, in any order, into that of their groups."""
+        return Excerpts(group_after_group(rows), accounts)
 
     @cached_property
     def _groups(self) -> list[Ints]:

@@ -7,16 +7,13 @@ writes down the few exchanges that matter. The pass is the same on every engine 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from stillwatch.detect.keyindex import KeyIndex, position
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Ints = npt.NDArray[np.int64]
 
@@ -79,6 +76,21 @@ def carriers(batch: pa.RecordBatch, marks: Marks) -> Carriers:
     index = marks.index
     lookup = (index.keys, index.slots, index.seen, marks.bounds, marks.group, marks.bit, marks.groups)
     return Carriers(*_carriers(starts, ends, values, *fields, *lookup))
+
+
+def group_after_group(table: pa.Table) -> list[pa.RecordBatch]:
+    """Return the batches of a table with the column group, each of them in the order of groups.
+
+    Whoever makes a batch puts it in order, but an engine may join several on their way here, as Spark does.
+    """
+    return [_in_order(batch) for batch in table.to_batches()]
+
+
+def _in_order(batch: pa.RecordBatch) -> pa.RecordBatch:
+    group = batch["group"].to_numpy()
+    if (group[1:] >= group[:-1]).all():
+        return batch
+    return batch.take(pa.array(np.argsort(group, kind="stable")))
 
 
 def list_bounds(lists: pa.ListArray) -> tuple[Ints, Ints, Ints]:

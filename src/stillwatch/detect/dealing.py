@@ -57,7 +57,7 @@ class Dealt:
         """Read the pairs that `function` makes of each batch of exchanges by `deal`."""
         pairs = map_batches(exchanges, function, _PAIRS)
         columns = zip(pairs["key"].chunks, pairs["account"].chunks, strict=True)
-        chunks = [(key.to_numpy(), account.to_numpy()) for key, account in columns]
+        chunks = [_in_buckets(key.to_numpy(), account.to_numpy()) for key, account in columns]
         return Dealt(chunks, [_edges(keys) for keys, _ in chunks])
 
     def map(self, function: Callable[[Ints, Small], Result]) -> list[Result]:
@@ -77,6 +77,22 @@ class Dealt:
 def bucket_of(key: int) -> np.int64:
     """Return the bucket of a key."""
     return np.int64(mixed(key) >> np.uint64(64 - _BITS))
+
+
+def _in_buckets(keys: Ints, accounts: Small) -> tuple[Ints, Small]:
+    """Deal pairs again where an engine has joined several batches on their way here, as Spark does."""
+    return (keys, accounts) if _dealt(keys) else _deal(keys, accounts)
+
+
+@numba.njit(cache=True, nogil=True)
+def _dealt(keys: Ints) -> bool:
+    last = 0
+    for key in keys:
+        bucket = bucket_of(key)
+        if bucket < last:
+            return False
+        last = bucket
+    return True
 
 
 @numba.njit(cache=True, nogil=True)

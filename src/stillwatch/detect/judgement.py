@@ -257,7 +257,7 @@ def _read_members(
     owner = np.repeat(np.arange(len(groups)), [sample.size for sample in sampled]).astype(np.int64)
     sample = behaviour.Sample(book.fingerprint[np.concatenate(sampled)], owner)
     marks = marks_of(discovered, [group.keys for group in groups])
-    return Excerpts(behaviour.strand_rows(exchanges, marks, sample).to_batches(), accounts)
+    return Excerpts.of(behaviour.strand_rows(exchanges, marks, sample), accounts)
 
 
 def judge(

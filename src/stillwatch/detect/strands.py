@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.detect.carriers import CARRIED, Marks, carriers
+from stillwatch.detect.carriers import CARRIED, Marks, carriers, group_after_group
 from stillwatch.store.engine import map_batches
 
 if TYPE_CHECKING:
@@ -125,10 +125,10 @@ def split_strands(hits: pa.Table, groups: int) -> list[Strands]:
     """Sum the exchanges of each account, and divide the accounts by group.
 
     Args:
-        hits: Columns `HITS`; within a chunk group after group, otherwise in any order.
+        hits: Columns `HITS`, in any order.
         groups: Number of groups.
     """
-    chunks = [[column.to_numpy() for column in batch.columns] for batch in hits.to_batches()]
+    chunks = [[column.to_numpy() for column in batch.columns] for batch in group_after_group(hits)]
     # a part of the groups at a time: what is worked on stays in the cache, and all cores have some
     edges = np.unique(np.linspace(0, groups, _PARTS + 1).astype(np.int64))
     bounds = [np.searchsorted(chunk[0], edges) for chunk in chunks]

@@ -72,9 +72,9 @@ def map_batches(
 ) -> pa.Table:
     """Apply `function` to all rows of `table`, a batch at a time, and return what it gave.
 
-    Spark runs it where the rows lie, DuckDB in threads as the rows stream in. It pays
-    where `function` leaves the interpreter (compiled code without its lock) and returns much less than it is
-    given.
+    Spark runs it where the rows lie, DuckDB in threads as the rows stream in. It pays where `function` leaves
+    the interpreter (compiled code without its lock) and returns much less than it is given. What it gave for
+    several batches may come back as one batch (Spark does that), so their order says nothing.
 
     Args:
         table: An Ibis table.
