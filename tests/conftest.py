@@ -10,12 +10,14 @@ import pytest
 hypothesis.settings.register_profile(
     "ci",
     deadline=None,  # the first example may compile
-    derandomize=False,
+    derandomize=True,  # the same examples on every machine: a run that fails here fails for everybody
     max_examples=30,
     print_blob=True,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
-hypothesis.settings.register_profile("thorough", hypothesis.settings.get_profile("ci"), max_examples=1000)
+hypothesis.settings.register_profile(
+    "thorough", hypothesis.settings.get_profile("ci"), derandomize=False, max_examples=1000
+)
 hypothesis.settings.load_profile("ci")  # another one with `pytest --hypothesis-profile=thorough`
 
 # Two processes that compile one function for different types would overwrite each other's part of numba's

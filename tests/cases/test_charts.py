@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.cases.charts import MOST_BINS, MOST_TERMS, nice_step, timeline_chart, waterfall
+from stillwatch.cases.charts import MOST_BINS, MOST_TERMS, nice_step, timeline_chart, waterfall, within
 from stillwatch.model.findings import Hypothesis, Term, Timeline, Verdict
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
@@ -57,3 +57,10 @@ def test_waterfall_survives_any_number(points, score):
     terms = tuple(Term("m", value, "s") for value in points)
     chart = waterfall(Hypothesis(Verdict.CAMPAIGN, score, 0.5, terms))
     assert all(math.isfinite(step.start) and math.isfinite(step.width) for step in chart.steps)
+
+
+@pytest.mark.parametrize(
+    ("share", "drawn"), [(math.nan, 0.0), (-math.inf, 0.0), (math.inf, 1.0), (0.25, 0.25)]
+)
+def test_any_share_can_be_drawn(share, drawn):
+    assert within(share) == drawn

@@ -235,6 +235,11 @@ def waterfall(hypothesis: Hypothesis) -> Waterfall:
     return Waterfall(steps, -low * scale)
 
 
+def within(share: float) -> float:
+    """Return a share as it can be drawn: from 0 to 1, nothing where it is not a number."""
+    return max(0.0, min(1.0, _finite(share)))
+
+
 def _finite(value: float) -> float:
     """Return `value` within what can be drawn."""
     return 0.0 if math.isnan(value) else max(-1e6, min(1e6, value))

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from stillwatch.cases import words
 from stillwatch.cases.advice import campaign_steps, report_steps, why_honest
-from stillwatch.cases.charts import TimelineChart, Waterfall, timeline_chart, waterfall
+from stillwatch.cases.charts import TimelineChart, Waterfall, timeline_chart, waterfall, within
 from stillwatch.cases.graph import Drawing, draw
 from stillwatch.cases.sources import Support, support_table
 from stillwatch.model.findings import Detection, Finding, Group, Hypothesis, Member, Verdict
@@ -171,6 +171,7 @@ def _environment() -> Environment:
             words.views,
             words.whole,
             words.words,
+            within,
         )
     }
     environment.globals |= {
