@@ -32,8 +32,10 @@ def microseconds(moments: Sequence[Moment | None]) -> npt.NDArray[np.int64]:
     try:
         numbers = np.array(moments, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        return np.fromiter((_one(moment) for moment in moments), np.int64, len(moments))
-    return _scaled(numbers)
+        numbers = np.empty((0, 0))
+    if numbers.ndim == 1:  # it is not where each moment is a list itself
+        return _scaled(numbers)
+    return np.fromiter((_one(moment) for moment in moments), np.int64, len(moments))
 
 
 def timestamps(values: npt.NDArray[np.int64]) -> pa.Array:

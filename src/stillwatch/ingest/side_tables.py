@@ -17,6 +17,7 @@ from stillwatch.ingest.fingerprint import FingerprintKey, hash_column
 from stillwatch.ingest.formats.canonical import scalars
 from stillwatch.ingest.moments import UNREADABLE, Moment, microseconds, timestamps
 from stillwatch.ingest.sources import PARQUET, open_stream, require_text
+from stillwatch.ingest.tablerows import legible, records_of, require_distinct
 from stillwatch.model.columns import ACCOUNT_SCHEMA, ENFORCEMENT_KINDS, ENFORCEMENT_SCHEMA, PAYMENT_KINDS
 from stillwatch.model.errors import InputError, Rejected
 from stillwatch.model.views import KeyKind
@@ -112,7 +113,7 @@ def _rows(
 ) -> list[Row]:
     found: list[Row] = []
     first: Refusal | None = None
-    for number, read in _records(path):
+    for number, read in _records(path, frozenset(kind.__struct_fields__)):
         row = read if isinstance(read, Refusal) else _row(read, kind, moments)
         if isinstance(row, Refusal):
             first = first or row
@@ -170,10 +171,10 @@ def _moments(moments: list[Moment | None]) -> np.ndarray[Any, np.dtype[np.int64]
     )
 
 
-def _records(path: Path) -> Iterator[Numbered]:
+def _records(path: Path, columns: frozenset[str]) -> Iterator[Numbered]:
     with open_stream(path) as stream:
         if stream.head.startswith(PARQUET):
-            yield from _from_parquet(path)
+            yield from _from_parquet(path, columns)
             return
         start = stream.head.lstrip()[:1]
         if start not in (b"{", b"["):
@@ -204,17 +205,26 @@ def _all(stream: Stream) -> bytes:
     return bytes(data)
 
 
-def _from_parquet(path: Path) -> Iterator[Numbered]:
+def _from_parquet(path: Path, columns: frozenset[str]) -> Iterator[Numbered]:
     number = 0
     try:
         with pq.ParquetFile(path) as file:
+            require_distinct(str(path), file.schema_arrow)
             for batch in file.iter_batches(16_384):
-                for number, record in enumerate(batch.to_pylist(), number + 1):  # noqa: B020 - goes on
-                    yield number, {name: _plain(value) for name, value in record.items()}
+                for number, row in enumerate(_rows_of_batch(batch, columns), number + 1):  # noqa: B020 - goes on
+                    yield number, row
     except (pa.ArrowException, OSError):
         raise InputError(
             str(path), "its Parquet data are damaged or cut off", "copy the file again"
         ) from None
+
+
+def _rows_of_batch(batch: pa.RecordBatch, columns: frozenset[str]) -> Iterator[dict[str, Any] | Refusal]:
+    sound, illegible = legible(batch)
+    records, unread = records_of(sound, columns)
+    refused = unread | illegible
+    for row, record in enumerate(records):
+        yield refused.get(row) or {name: _plain(value) for name, value in record.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -14,6 +14,7 @@ from stillwatch.ingest.draft import (
     ROW_COLUMNS,
     Draft,
     Places,
+    Refusal,
     column,
     moments_column,
     read_each,
@@ -21,6 +22,7 @@ from stillwatch.ingest.draft import (
     text_batch,
 )
 from stillwatch.ingest.formats.canonical import TEXT, read_text, unknown_columns
+from stillwatch.ingest.tablerows import is_scalar, legible, records_of, require_distinct
 from stillwatch.model.columns import EXCHANGE_SCHEMA
 from stillwatch.model.errors import InputError
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _REQUIRED = ("exchange_id", "ts", "account_id")
 _GIVEN = tuple(name for name in ROW_COLUMNS if name != "extra")
 _KNOWN = frozenset(EXCHANGE_SCHEMA.names) | frozenset(TEXT)
+_READ = frozenset((*TEXT, "extra"))
 _TIMESTAMP = EXCHANGE_SCHEMA.field("ts").type
 
 
@@ -58,9 +61,10 @@ class Parquet:
     def draft_batch(self, batch: pa.RecordBatch, first: int) -> Draft:
         """See `TableFormat`."""
         rows = batch.num_rows
+        batch, illegible = legible(batch)
         columns = {name: batch.column(name) for name in batch.schema.names if name in _GIVEN}
         columns["ts"] = _moments(batch.column("ts"))
-        records = _records(batch)
+        records, unread = _records(batch)
         conversations, refused = read_each(records, read_text, NO_TEXT)
         kits, refused_kits = read_each([record.get("tools") for record in records], read_tools, NO_TOOLS)
         columns.setdefault("turn", column("turn", [conversation.turn for conversation in conversations]))
@@ -72,7 +76,7 @@ class Parquet:
             columns=columns,
             text=text_batch(conversations, [kit.definitions for kit in kits]),
             reasoning=reasoning_column([conversation.reasoning for conversation in conversations]),
-            refused=refused_kits | refused,
+            refused=refused_kits | refused | unread | illegible,
         )
 
 
@@ -82,6 +86,7 @@ def _require(path: Path, schema: pa.Schema) -> None:
         raise InputError(
             str(path), f"it lacks the columns {', '.join(missing)}", "name the columns as in docs/formats.md"
         )
+    require_distinct(str(path), schema)
 
 
 def _conformed(path: Path, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -104,14 +109,14 @@ def _moments(values: pa.Array) -> pa.Array:
     if pa.types.is_timestamp(values.type):
         zoned = values if values.type.tz else values.cast(pa.timestamp(values.type.unit, "UTC"))
         return zoned.cast(_TIMESTAMP, safe=False)
-    return moments_column(values.to_pylist())
+    return moments_column(values.to_pylist() if is_scalar(values.type) else [None] * len(values))
 
 
-def _records(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    """Return text and unknown columns as Python values, one dictionary a row."""
-    names = [name for name in batch.schema.names if name in TEXT or name == "extra" or name not in _KNOWN]
-    records: list[dict[str, Any]] = batch.select(names).to_pylist() if names else [{}] * batch.num_rows
-    return [{name: _decoded(name, value) for name, value in record.items()} for record in records]
+def _records(batch: pa.RecordBatch) -> tuple[list[dict[str, Any]], dict[int, Refusal]]:
+    """Return text and unknown columns as Python values, one dictionary a row, and the rows that have none."""
+    names = [name for name in batch.schema.names if name in _READ or name not in _KNOWN]
+    records, refused = records_of(batch.select(names), _READ)
+    return [{name: _decoded(name, value) for name, value in record.items()} for record in records], refused
 
 
 def _decoded(name: str, value: Any) -> Any:
