@@ -62,6 +62,24 @@ def test_every_layout_gives_the_same_exchanges(ingest, packing, block_bytes):
     assert ingested.report.rejected == 0
 
 
+@pytest.mark.parametrize("packing", PACKED)
+def test_a_first_record_of_any_length_tells_the_format(ingest, packing):
+    data = PACKED[packing](line(0, prompt="long " * 40_000) + b"\n" + lines(19, 1))
+    assert len(ids(ingest(data))) == 20
+
+
+@pytest.mark.parametrize("before", [b"\n" * 70_000, line(0, prompt="long " * 40_000) + b"\n"])
+def test_what_is_before_the_first_record_hides_no_other(ingest, before):
+    ingested = ingest(before + lines(20, 1), max_line_bytes=100_000)
+    assert len(ids(ingested)) == 20
+    assert len(ingested.rejected()) == before.startswith(b"{")
+
+
+def test_packed_parquet_is_named(ingest):
+    with pytest.raises(InputError, match="Parquet packed with gzip; unpack it"):
+        ingest(gzip.compress(b"PAR1 and more"))
+
+
 def test_the_text_of_each_exchange_reaches_the_kernel_with_it(ingest, texts):
     ingested = ingest(lines(50), block_rows=8)
     prompts = [prompt for batch in texts for prompt in batch["prompt"].to_pylist()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,15 +21,14 @@ from stillwatch.ingest.formats import (
 )
 from stillwatch.ingest.options import AUTO, IngestOptions
 from stillwatch.ingest.readahead import ReadAhead
-from stillwatch.ingest.sources import PARQUET as PARQUET_MAGIC
-from stillwatch.ingest.sources import Stream, open_stream, require_text
+from stillwatch.ingest.sources import Stream, is_parquet, open_stream, require_text
 from stillwatch.model.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
     from pathlib import Path
 
-_SAMPLE = 16
+_SAMPLE, _SAMPLE_BYTES = 16, 1 << 16
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -66,16 +64,15 @@ def open_file(path: Path, options: IngestOptions) -> Iterator[OpenedFile | None]
     """
     require_known(options.format)
     with open_stream(path) as stream:
-        if not stream.head.strip():
-            yield None
-        elif stream.head.startswith(PARQUET_MAGIC):
+        if is_parquet(stream):
             _require(options.format in (AUTO, PARQUET.name), path, "Parquet", options, PARQUET.name)
             yield OpenedFile(PARQUET.name, PARQUET.account_sources, _table_pieces(path, options))
+        elif _is_blank(stream, options):
+            yield None
         else:
             _require(options.format != PARQUET.name, path, "text", options, AUTO)
             require_text(str(path), stream.head)
-            document = is_document(stream.head)
-            chosen = choose(str(path), _sample(stream.head, document), options.format)
+            document, chosen = _told(path, stream, options)
             yield OpenedFile(
                 chosen.name, chosen.account_sources, _line_pieces(stream, chosen, document, options)
             )
@@ -88,11 +85,10 @@ def locate(path: Path, lines: frozenset[int], options: IngestOptions) -> Iterato
         InputError: The file cannot be read, or it is not of the format that was asked for.
     """
     with open_stream(path) as stream:
-        if stream.head.startswith(PARQUET_MAGIC):
+        if is_parquet(stream):
             yield from _locate_rows(path, lines, options)
-        elif stream.head.strip():
-            document = is_document(stream.head)
-            chosen = choose(str(path), _sample(stream.head, document), options.format)
+        elif not _is_blank(stream, options):
+            document, chosen = _told(path, stream, options)
             limits = Limits(options.block_bytes, options.block_rows, options.max_line_bytes)
             try:
                 for block in (document_blocks if document else line_blocks)(stream.readinto, limits):
@@ -160,17 +156,32 @@ def choose(name: str, sample: list[Mapping[str, Any]], wanted: str) -> LineForma
     return chosen
 
 
-def _sample(head: bytes, document: bool) -> list[Mapping[str, Any]]:
-    """Return the first records that can be decoded."""
+def _is_blank(stream: Stream, options: IngestOptions) -> bool:
+    stream.reach_line_end(options.max_line_bytes)
+    return not stream.head.strip()
+
+
+def _told(path: Path, stream: Stream, options: IngestOptions) -> tuple[bool, LineFormat]:
+    """Say whether a file is a document and not lines, and of which format it is."""
+    document = is_document(stream.head)
+    return document, choose(str(path), _sample(path, document, options), options.format)
+
+
+def _sample(path: Path, document: bool, options: IngestOptions) -> list[Mapping[str, Any]]:
+    """Return the first records that can be decoded; the file is opened anew, since they may be long."""
     cut = document_blocks if document else line_blocks
     found: list[Mapping[str, Any]] = []
-    try:
-        for block in cut(BytesIO(head).readinto, Limits(len(head), 1, len(head))):
-            found += _plain(bytes(block.data))
-            if len(found) >= _SAMPLE or block.first >= _SAMPLE:
-                break
-    except Unfinished:
-        return found
+    looked_at = 0
+    with open_stream(path) as stream:
+        try:
+            for block in cut(stream.readinto, Limits(_SAMPLE_BYTES, 1, options.max_line_bytes)):
+                line = bytes(block.data).strip()
+                found += _plain(line)
+                looked_at += bool(line or block.too_long)
+                if max(looked_at, len(found)) >= _SAMPLE:
+                    break
+        except Unfinished:
+            return found
     return found[:_SAMPLE]
 
 
@@ -262,7 +273,7 @@ def read_block(block: Block, chosen: LineFormat, options: IngestOptions, positio
 def decode_block(block: Block, chosen: LineFormat, options: IngestOptions, position: int) -> DecodedBlock:
     """Decode the lines of `block`: all at once if all are good, else one by one."""
     too_long = Refusal(
-        f"the line is longer than {options.max_line_bytes} bytes", "split it or raise the limit"
+        f"the line is longer than {options.max_line_bytes} bytes", "split the record, or log less of it"
     )
     rejected = [(number, too_long) for number in block.too_long]
     records, lines, bad = _decode_all(block, chosen) or _decode_each(block, chosen)

@@ -16,7 +16,7 @@ from stillwatch.ingest.draft import READ_ERRORS, Refusal, refusal_of
 from stillwatch.ingest.fingerprint import FingerprintKey, hash_column
 from stillwatch.ingest.formats.canonical import scalars
 from stillwatch.ingest.moments import UNREADABLE, Moment, microseconds, timestamps
-from stillwatch.ingest.sources import PARQUET, open_stream, require_text
+from stillwatch.ingest.sources import is_parquet, open_stream, require_text
 from stillwatch.ingest.tablerows import legible, records_of, require_distinct
 from stillwatch.model.columns import ACCOUNT_SCHEMA, ENFORCEMENT_KINDS, ENFORCEMENT_SCHEMA, PAYMENT_KINDS
 from stillwatch.model.errors import InputError, Rejected
@@ -173,7 +173,7 @@ def _moments(moments: list[Moment | None]) -> np.ndarray[Any, np.dtype[np.int64]
 
 def _records(path: Path, columns: frozenset[str]) -> Iterator[Numbered]:
     with open_stream(path) as stream:
-        if stream.head.startswith(PARQUET):
+        if is_parquet(stream):
             yield from _from_parquet(path, columns)
             return
         start = stream.head.lstrip()[:1]

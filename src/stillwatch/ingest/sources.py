@@ -19,6 +19,7 @@ _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _BOM = b"\xef\xbb\xbf"
 PARQUET = b"PAR1"
+_HEAD_BYTES = 1 << 16
 _DIGEST_BYTES = 2 << 20
 """Bytes that are hashed at a time: each time, the interpreter's lock must be waited for."""
 
@@ -89,16 +90,33 @@ class Stream:
     Attributes:
         head: The first bytes.
         name: The file, as it was named.
+        packing: `gzip`, `zstd`, or nothing.
     """
 
     def __init__(self, path: Path, raw: pa.NativeFile, plain: pa.NativeFile, packing: str) -> None:
         """Read from `plain`, which unpacks `raw`."""
         self.name = str(path)
-        self._raw, self._plain, self._packing = raw, plain, packing
+        self.packing, self._raw, self._plain = packing, raw, plain
         self._pending = b""
-        first = bytearray(1 << 16)
-        self.head = bytes(first[: self.readinto(memoryview(first))]).removeprefix(_BOM)
+        self.head = self._read(_HEAD_BYTES).removeprefix(_BOM)
         self._pending = self.head
+
+    def reach_line_end(self, limit: int) -> None:
+        """Let `head` hold the first line that is not blank, or as much of it as fits into `limit` bytes.
+
+        Raises:
+            InputError: The compressed data are damaged or cut off.
+        """
+        while b"\n" not in self.head.lstrip() and len(self.head) < limit:
+            self._pending = b""
+            more = self._read(min(len(self.head), limit - len(self.head)))
+            self.head = self._pending = self.head + more
+            if not more:
+                return
+
+    def _read(self, size: int) -> bytes:
+        buffer = bytearray(size)
+        return bytes(buffer[: self.readinto(memoryview(buffer))])
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill `buffer` as far as there are bytes, and return how many there were; none at the end.
@@ -113,7 +131,7 @@ class Stream:
         except OSError:
             raise InputError(
                 self.name,
-                f"its {self._packing} data are damaged or cut off" if self._packing else "it cannot be read",
+                f"its {self.packing} data are damaged or cut off" if self.packing else "it cannot be read",
                 "copy the file again when it is complete; nothing of it was kept",
             ) from None
 
@@ -141,6 +159,21 @@ def open_stream(path: Path) -> Iterator[Stream]:
         yield Stream(path, raw, plain, packing)
 
 
+def is_parquet(stream: Stream) -> bool:
+    """Say whether the data are Parquet.
+
+    Raises:
+        InputError: They are, but packed; Parquet has to be read from its end.
+    """
+    if stream.head.startswith(PARQUET) and stream.packing:
+        raise InputError(
+            stream.name,
+            f"it is Parquet packed with {stream.packing}",
+            "unpack it; Parquet compresses its columns itself",
+        )
+    return stream.head.startswith(PARQUET)
+
+
 def require_text(name: str, head: bytes) -> None:
     """Check that the data can be JSON.
 
@@ -156,4 +189,4 @@ def require_text(name: str, head: bytes) -> None:
         raise InputError(name, f"it looks like {kind}, not JSON logs", "export the logs as NDJSON or Parquet")
 
 
-__all__ = ["PARQUET", "Stream", "digest_of", "find_files", "open_stream", "require_text", "unreadable"]
+__all__ = ["Stream", "digest_of", "find_files", "is_parquet", "open_stream", "require_text", "unreadable"]
