@@ -150,6 +150,9 @@ BAD = {
     "prose for a count": (line(999, output_tokens="many"), "output_tokens"),
     "prose for an id": (line(999, account_id="x" * 600), "512"),
     "another format": (b'{"resourceSpans": []}', "OTLP"),
+    "NaN for a setting": (line(999, temperature="nan"), "temperature"),
+    "infinity for a setting": (line(999, top_p="-inf"), "top_p"),
+    "NaN for a duration": (line(999, latency_ms="nan"), "latency_ms"),
     "list for text": (line(999, prompt=["a"]), "prompt"),
 }
 

@@ -28,6 +28,8 @@ _COUNTS = (
     "latency_ms", "cost", "status",
 )  # fmt: skip
 
+_SETTINGS = ("temperature", "top_p")
+
 Mask = npt.NDArray[np.bool_]
 
 
@@ -76,6 +78,10 @@ def _failures(draft: Draft, account_sources: str, now: datetime) -> list[tuple[M
                 found.append(
                     (wrong, Refusal(f"{name} is negative or no number", "log counts of zero or more"))
                 )
+    for name in _SETTINGS:
+        if name in draft.columns:
+            wrong = _not_finite(draft.columns[name])
+            found.append((wrong, Refusal(f"{name} is not finite", "log a number, or nothing")))
     for name in _IDS:
         if name in draft.columns:
             wrong = _too_long(draft.columns[name])
@@ -103,6 +109,10 @@ def _out_of_range(values: pa.Array) -> Mask | None:
     if pa.types.is_floating(values.type):
         wrong = pc.or_(wrong, pc.invert(pc.is_finite(values)))
     return _mask(pc.fill_null(wrong, fill_value=False))
+
+
+def _not_finite(values: pa.Array) -> Mask:
+    return _mask(pc.fill_null(pc.invert(pc.is_finite(values)), fill_value=False))
 
 
 def _too_long(values: pa.Array) -> Mask | None:
