@@ -86,13 +86,35 @@ def test_bad_rows_are_told_and_the_others_kept(tmp_path, key):
 
 
 @pytest.mark.parametrize(
+    "bad", ['b,"never closed\n', 'b,"x"y\n', f"b,{'z' * 140_000}\n", "b,1,2\n", '"\n', "\0,\1\n"]
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("row", ['a{},"p, q"\n', "a{},p\n"])
+def test_a_bad_row_of_csv_costs_no_other(tmp_path, key, bad, end, row):
+    rows = [row.format(number) for number in range(300)]
+    text = "".join(["account_id,plan\n", *rows[:3], bad, *rows[3:]]).replace("\n", end)
+    (tmp_path / "accounts.csv").write_text(text, newline="")
+    rejected: list[Rejected] = []
+    table = read_accounts(tmp_path / "accounts.csv", key, rejected.append)
+    kept = [name for name in table["account_id"].to_pylist() if name.startswith("a")]
+    assert kept == [f"a{number}" for number in range(300)]
+    assert {each.line for each in rejected} <= {5}
+    assert len(rejected) + table.num_rows == 301
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"", "empty"),
         (b"name,country\nx,DE\n", "no column account_id"),
         (b"account_id\n\xff\n", "UTF-8"),
         (b"\x00\x01binary", "binary"),
+        (b"\n \n", "empty"),
+        ("account_id\na\n".encode("utf-16"), "UTF-16 text, not a table"),
+        (b"account_id;plan\na;b\n", "no column account_id; .*commas"),
+        (b"account_id,plan,plan\na,b,c\n", "two of its columns have the same name"),
         (b"PAR1", "Parquet"),
+        (gzip.compress(b"PAR1", mtime=0), "Parquet packed with gzip"),
         (gzip.compress(CSV.encode(), mtime=0)[:-9], "gzip"),
         (b'{"no": "account"}', "account_id"),
         (b"account_id,created_at\na,someday\n", "created_at is no time"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillwatch.ingest.csvrows import csv_rows
 from stillwatch.ingest.draft import READ_ERRORS, Refusal, refusal_of
 from stillwatch.ingest.fingerprint import FingerprintKey, hash_column
 from stillwatch.ingest.formats.canonical import scalars
 from stillwatch.ingest.moments import UNREADABLE, Moment, microseconds, timestamps
-from stillwatch.ingest.sources import is_parquet, open_stream, require_text
+from stillwatch.ingest.sources import is_parquet, looks_like, open_stream
 from stillwatch.ingest.tablerows import legible, records_of, require_distinct
 from stillwatch.model.columns import ACCOUNT_SCHEMA, ENFORCEMENT_KINDS, ENFORCEMENT_SCHEMA, PAYMENT_KINDS
 from stillwatch.model.errors import InputError, Rejected
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
     from stillwatch.ingest.sources import Stream
 
 _READ_BYTES = 1 << 20
+_MAGIC = 16
+"""Bytes at the beginning of a table in which text has no NUL."""
 _UNUSUAL = re.compile(r"[;|,\s]+")
 
 
@@ -180,22 +181,21 @@ def _records(path: Path, columns: frozenset[str]) -> Iterator[Numbered]:
         if start not in (b"{", b"["):
             _require_csv(stream)
         data = _all(stream)
-    yield from _from_json(data) if start in (b"{", b"[") else _from_csv(path, data)
+    yield from _from_json(data) if start in (b"{", b"[") else csv_rows(str(path), data, "account_id")
 
 
 def _require_csv(stream: Stream) -> None:
-    """Check that the data can be CSV with the column `account_id`.
+    """Check that the data can be CSV.
 
     Raises:
         InputError: They are something else.
     """
-    header = stream.head.partition(b"\n")[0]
-    if stream.head and b"account_id" not in header:
-        if b"," not in header:
-            require_text(stream.name, stream.head)
-        raise InputError(
-            stream.name, "its header has no column account_id", "name the columns in the first line"
-        )
+    if not stream.head.strip():
+        raise InputError(stream.name, "it is empty", "see docs/formats.md")
+    binary = ("binary data", "export it as NDJSON, CSV or Parquet") if b"\0" in stream.head[:_MAGIC] else None
+    known = looks_like(stream.head) or binary
+    if known is not None:
+        raise InputError(stream.name, f"it looks like {known[0]}, not a table", known[1])
 
 
 def _all(stream: Stream) -> bytes:
@@ -250,22 +250,3 @@ def _object(line: bytes) -> dict[str, Any] | Refusal:
         return msgspec.json.decode(line, type=dict[str, Any])
     except READ_ERRORS as error:
         return refusal_of(error)
-
-
-def _from_csv(path: Path, data: bytes) -> Iterator[Numbered]:
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise InputError(str(path), "it is not valid UTF-8", "save the table as UTF-8") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey=None, strict=True)
-    try:
-        for record in reader:
-            yield reader.line_num, _cells(record)
-    except csv.Error:
-        yield reader.line_num, Refusal("a quotation is not closed or not clean CSV", "export the table again")
-
-
-def _cells(record: dict[str | None, Any]) -> dict[str, Any] | Refusal:
-    if None in record:
-        return Refusal("the row has more cells than the header", "quote cells that hold the separator")
-    return {str(name): value for name, value in record.items()}

@@ -174,19 +174,33 @@ def is_parquet(stream: Stream) -> bool:
     return stream.head.startswith(PARQUET)
 
 
+def looks_like(head: bytes) -> tuple[str, str] | None:
+    """Return the kind of file that data begin as, and what to do with it; None if no known one."""
+    return next(((kind, remedy) for magic, kind, remedy in _LOOKS if head.startswith(magic)), None)
+
+
 def require_text(name: str, head: bytes) -> None:
     """Check that the data can be JSON.
 
     Raises:
         InputError: They are something else; the sentence says what they look like.
     """
-    for magic, kind, remedy in _LOOKS:
-        if head.startswith(magic):
-            raise InputError(name, f"it looks like {kind}, not JSON logs", remedy)
+    known = looks_like(head)
+    if known is not None:
+        raise InputError(name, f"it looks like {known[0]}, not JSON logs", known[1])
     start = head.lstrip(b" \t\r\n\0")[:1]
     if start not in (b"{", b"[") and not any(line.lstrip()[:1] == b"{" for line in head.splitlines()[:100]):
         kind = "binary data" if b"\0" in head else "CSV or plain text"
         raise InputError(name, f"it looks like {kind}, not JSON logs", "export the logs as NDJSON or Parquet")
 
 
-__all__ = ["Stream", "digest_of", "find_files", "is_parquet", "open_stream", "require_text", "unreadable"]
+__all__ = [
+    "Stream",
+    "digest_of",
+    "find_files",
+    "is_parquet",
+    "looks_like",
+    "open_stream",
+    "require_text",
+    "unreadable",
+]
