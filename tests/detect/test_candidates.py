@@ -90,7 +90,7 @@ def test_a_group_that_sends_most_of_everything_is_marked_by_its_own_keys_only():
     loud = np.repeat([10, 3], [60, 120])
     found = of_communities(keys, incidence, [np.arange(60)], silence(incidence, keys, loud))
     assert [one.keys.tolist() for one in found] == [[0, 1, 2, 3]]
-    again = refined(keys, incidence, silence(incidence, keys, loud), np.arange(60), np.arange(4), 0.5)
+    again = refined(keys, incidence, silence(incidence, keys, loud), [np.arange(60)], [np.arange(4)], 0.5)[0]
     assert again is not None
     assert again.keys.tolist() == [0, 1, 2, 3]
 
@@ -105,7 +105,7 @@ def test_phrases_of_a_language_of_which_the_group_writes_most_are_no_marks():
     def kept(users, language_of_keys):
         keys, incidence = repeated(users)
         speech = Speech(np.full(len(users), language_of_keys), account, language, sent)
-        found = refined(keys, incidence, speech, np.arange(40), np.arange(len(users)), 0.7)
+        found = refined(keys, incidence, speech, [np.arange(40)], [np.arange(len(users))], 0.7)[0]
         return found and found.keys.tolist()
 
     assert kept([*users, range(40), range(40)], 1) == [5, 6]
@@ -118,7 +118,7 @@ def test_keys_that_none_proves_alone_are_kept_where_they_stand_out_together():
     users = [[3 * key, 3 * key + 1, 3 * key + 2, 60 + key] for key in range(12)]
     keys, incidence = repeated(users)
     speech = silence(incidence, keys, np.repeat([10, 10], [50, 50]))
-    found = refined(keys, incidence, speech, np.arange(50), np.arange(12), 0.7)
+    found = refined(keys, incidence, speech, [np.arange(50)], [np.arange(12)], 0.7)[0]
     assert found is not None
     assert found.keys.tolist() == list(range(12))
 
@@ -126,7 +126,7 @@ def test_keys_that_none_proves_alone_are_kept_where_they_stand_out_together():
 def test_a_format_that_others_share_leaves_the_set_though_they_are_most_of_its_accounts():
     """Thirty accounts use four templates and a format; sixty send the format and nothing else."""
     keys, incidence = repeated([range(30)] * 4 + [range(90)], accounts=1000)
-    found = refined(keys, incidence, silence(incidence, keys), np.arange(90), np.arange(5), 0.5)
+    found = refined(keys, incidence, silence(incidence, keys), [np.arange(90)], [np.arange(5)], 0.5)[0]
     assert found is not None
     assert found.keys.tolist() == [0, 1, 2, 3]
 
@@ -142,7 +142,7 @@ def test_only_what_an_exchange_carries_in_its_text_marks_it(kind):
     keys, incidence = world(1, 5, kind=kind)
     assert not carried(keys).any()
     assert of_communities(keys, incidence, [np.arange(12)], silence(incidence, keys)) == []
-    assert refined(keys, incidence, silence(incidence, keys), np.arange(12), NOTHING, 0.5) is None
+    assert refined(keys, incidence, silence(incidence, keys), [np.arange(12)], [NOTHING], 0.5)[0] is None
     assert of_keys(keys, incidence, 8, np.empty(0, np.int64)) == []
 
 
@@ -152,7 +152,7 @@ def test_refined_keys_mostly_belong_to_the_members(seed, share, size):
     keys, incidence = world(2, 4, crowd=300, seed=seed)
     members = np.random.default_rng(seed).permutation(incidence.accounts)[:size]
     members = np.union1d(members, np.arange(12))
-    found = refined(keys, incidence, silence(incidence, keys), members, NOTHING, share)
+    found = refined(keys, incidence, silence(incidence, keys), [members], [NOTHING], share)[0]
     assert found is not None
     assert {100, 101, 102, 103} <= set(found.keys.tolist())
     for key in found.keys.tolist():
@@ -163,7 +163,7 @@ def test_refined_keys_mostly_belong_to_the_members(seed, share, size):
 
 def test_a_fixed_prompt_is_not_dropped_for_a_few_small_keys_beside_it():
     keys, incidence = repeated([range(60), *[range(60, 68)] * 5], accounts=1000)
-    found = refined(keys, incidence, silence(incidence, keys), np.arange(68), np.arange(6), 0.7)
+    found = refined(keys, incidence, silence(incidence, keys), [np.arange(68)], [np.arange(6)], 0.7)[0]
     assert found is not None
     assert 0 in found.keys.tolist()
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.detect.speech import UNKNOWN, Speech, key_languages
+from stillwatch.detect.speech import UNKNOWN, Members, Speech, key_languages
 
 checked = settings(deadline=None, max_examples=40)
 ROWS = st.lists(st.tuples(st.integers(0, 9), st.integers(-1, 3), st.integers(0, 50)), min_size=1, max_size=40)
@@ -16,7 +16,8 @@ def test_the_due_share_is_counted_among_the_accounts_that_a_sample_reaches(rows,
     account, spoken, sent = np.array(rows).T
     speech = Speech(np.array([language]), account, spoken, sent)
     group = np.arange(3)
-    found = speech.due(np.array(label), group, np.zeros(3, np.int64), np.full(3, last))
+    members = Members.of([np.flatnonzero(np.array(label) == number) for number in range(3)])
+    found = speech.due(members, group, np.zeros(3, np.int64), np.full(3, last))
     heard = [row for row in rows if row[0] <= last and language in (UNKNOWN, row[1])]
     whole = 1 + sum(row[2] for row in heard)
     due = [sum(row[2] for row in heard if label[row[0]] == number) / whole for number in range(3)]

@@ -11,16 +11,22 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.stats import binom
 
+from stillwatch.detect.keyindex import index_of
+from stillwatch.detect.pairs import by_number
+from stillwatch.detect.speech import Members
 from stillwatch.model.views import KIND_MASK, KeyKind
 from stillwatch.stats.fdr import benjamini_hochberg
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stillwatch.detect.ledger import Keys
     from stillwatch.detect.pairs import Incidence
     from stillwatch.detect.speech import Speech
@@ -36,6 +42,7 @@ _LEAST_ODDS = 2.0
 _LIKE_OTHERS = 0.5
 """Least such share, as a part of that of the key of the median use."""
 _MOST_KEYS_OF_ACCOUNT = 200
+_LEAST_HELD = 3
 
 
 @dataclass(frozen=True)
@@ -73,12 +80,9 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints], speech:
     label = np.full(incidence.accounts, -1)
     for number, members in enumerate(groups):
         label[members] = number
-    owner = label[incidence.account]
-    inside = owner >= 0
-    pair, held = np.unique(owner[inside] * keys.key.size + incidence.key[inside], return_counts=True)
-    group, key = pair // keys.key.size, pair % keys.key.size
+    group, key, held = _held(incidence.bounds, label[incidence.account], len(groups))
     size = np.diff(incidence.bounds)[key]
-    base = speech.due(label, group, key, _reach(keys, incidence, key))
+    base = _due(keys, incidence, speech, Members.of(groups), group, key, held > 1)
     share = np.minimum(0.6, np.maximum(0.3, 5 * base))
     marks = _marks(held, size, base, share) & carried(keys)[key]
     group, key = group[marks], key[marks]  # sorted by group, as the pairs are
@@ -89,6 +93,42 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints], speech:
         for mine, members in zip(chosen, groups, strict=True)
         if mine.size
     ]
+
+
+@numba.njit(cache=True, nogil=True)
+def _held(bounds: Ints, owner: Ints, groups: int) -> tuple[Ints, Ints, Ints]:
+    """Count the accounts of each group in the sample of each key: group, key and accounts, group by group."""
+    found, filled = np.empty((3, owner.size), np.int64), 0
+    place = np.full(groups, -1, np.int64)
+    for key in range(bounds.size - 1):
+        first = filled
+        for row in range(bounds[key], bounds[key + 1]):
+            group = owner[row]
+            if group < 0:
+                continue
+            if place[group] < first:
+                place[group] = filled
+                found[0, filled], found[1, filled], found[2, filled] = group, key, 0
+                filled += 1
+            found[2, place[group]] += 1
+    order = by_number(found[0, :filled], groups)[0]
+    return found[0][order], found[1][order], found[2][order]
+
+
+def _due(
+    keys: Keys,
+    incidence: Incidence,
+    speech: Speech,
+    members: Members,
+    group: Ints,
+    key: Ints,
+    asked: npt.NDArray[np.bool_],
+) -> Floats:
+    """Return the share that is due to each group in each key where it is `asked`, elsewhere 0."""
+    due = np.zeros(key.size)
+    reach = _reach(keys, incidence, key[asked])
+    due[asked] = speech.due(members, group[asked], key[asked], reach)
+    return due
 
 
 def _reach(keys: Keys, incidence: Incidence, key: Ints) -> Ints:
@@ -111,40 +151,105 @@ def _marks(held: Ints, size: Ints, base: Floats, share: Floats | float) -> npt.N
         base: Share that is due to the group (`Speech.due`).
         share: Least share of the key's accounts that the group must hold.
     """
-    p_value = binom.sf(held - 2, size - 1, base)
-    return benjamini_hochberg(p_value, _KEY_LEVEL) & (held - 1 >= share * (size - 1)) & (held >= 3)
+    p_value = _p_values(held, size, base)
+    return benjamini_hochberg(p_value, _KEY_LEVEL) & _mostly_held(held, size, share)
+
+
+def _p_values(held: Ints, size: Ints, base: Floats) -> Floats:
+    """Return the p-values of the binomial test less one supporter; 1 where that leaves none."""
+    p_value = np.ones(held.size)
+    some = held > 1
+    p_value[some] = binom.sf(held[some] - 2, size[some] - 1, base[some])
+    return p_value
+
+
+def _mostly_held(held: Ints, size: Ints, share: Floats | float) -> npt.NDArray[np.bool_]:
+    mostly: npt.NDArray[np.bool_] = (held - 1 >= share * (size - 1)) & (held >= _LEAST_HELD)
+    return mostly
 
 
 def refined(
-    keys: Keys, incidence: Incidence, speech: Speech, members: Ints, present: Ints, share: float
-) -> Candidate | None:
-    """Choose the keys anew, now that the members are known: those that mostly belong to the members.
+    keys: Keys,
+    incidence: Incidence,
+    speech: Speech,
+    members: Sequence[Ints],
+    present: Sequence[Ints],
+    share: float,
+) -> list[Candidate | None]:
+    """Choose the keys of groups anew, now that the members are known: those that mostly belong to them.
 
     Args:
         keys: The shared keys.
         incidence: A bottom-B sample, the larger B the better.
         speech: Languages of keys and accounts.
-        members: Accounts that carry the present keys like members.
-        present: Keys by which they were found.
+        members: For each group the accounts that carry the present keys like members.
+        present: For each group the keys by which they were found.
         share: Least share of a key's accounts that are members; one account is taken away first.
 
     Returns:
-        The new keys, or the present ones where none passes but their users are members clearly more often
-        than is due; None where nothing marks the group, such as ordinary phrases of resold chats.
+        For each group the new keys, or the present ones where none passes but their users are members clearly
+        more often than is due; None where nothing marks the group, such as ordinary phrases of resold chats.
     """
-    inside = incidence.rows_of(members)
-    used = incidence.key[inside]
-    key, held = np.unique(used, return_counts=True)
-    size = incidence.bounds[key + 1] - incidence.bounds[key]
-    label = np.full(incidence.accounts, -1)
-    label[members] = 0
-    due = speech.due(label, np.zeros_like(key), key, _reach(keys, incidence, key))
-    chosen = key[_marks(held, size, due, np.maximum(share, due)) & carried(keys)[key]]
-    chosen = _held_together(chosen, used, incidence.account[inside])
-    if chosen.size == 0:
-        mine = np.isin(key, present)
-        chosen = present if _stands_out(held[mine], size[mine], due[mine]) else chosen
-    return Candidate(chosen, members, int(keys.uses[chosen].sum())) if chosen.size else None
+    inside = Members.of(members)
+    ends = np.searchsorted(inside.group, np.arange(len(members) + 1))
+    uses = (*incidence.by_account, incidence.key)
+    key, held, bounds = _used(inside.account, ends, *uses, incidence.keys)
+    group = np.repeat(np.arange(len(members)), np.diff(bounds))
+    size = np.diff(incidence.bounds)[key]
+    mine = index_of(group * keys.key.size + key, _codes(present, keys.key.size)) >= 0
+    due = _due(keys, incidence, speech, inside, group, key, (held > 1) | mine)
+    p_value = _p_values(held, size, due)
+    marks = _mostly_held(held, size, np.maximum(share, due)) & carried(keys)[key]
+    number = np.full(keys.key.size, -1)
+    found: list[Candidate | None] = []
+    for at, (low, high) in enumerate(itertools.pairwise(bounds.tolist())):
+        rows = slice(low, high)
+        chosen = key[rows][benjamini_hochberg(p_value[rows], _KEY_LEVEL) & marks[rows]]
+        chosen = _held_together(chosen, members[at], *uses, number)
+        own = low + np.flatnonzero(mine[rows])
+        if chosen.size == 0 and _stands_out(held[own], size[own], due[own]):
+            chosen = present[at]
+        uses_of = int(keys.uses[chosen].sum())
+        found.append(Candidate(chosen, members[at], uses_of) if chosen.size else None)
+    return found
+
+
+def _codes(present: Sequence[Ints], keys: int) -> Ints:
+    """Write group and key of all pairs as one number."""
+    listed = Members.of(present)
+    return listed.group * keys + listed.account
+
+
+@numba.njit(cache=True, nogil=True)
+def _used(
+    account: Ints, ends: Ints, order: Ints, bounds: Ints, key: Ints, keys: int
+) -> tuple[Ints, Ints, Ints]:
+    """Count how many accounts of each group used each key.
+
+    Returns:
+        Key and accounts, group after group and ascending by key, and where each group starts.
+    """
+    rows = 0
+    for one in account:
+        rows += bounds[one + 1] - bounds[one]
+    found, filled = np.empty((2, rows), np.int64), 0
+    starts = np.zeros(ends.size, np.int64)
+    count = np.zeros(keys, np.int64)
+    for group in range(ends.size - 1):
+        first = filled
+        for member in account[ends[group] : ends[group + 1]]:
+            for place in range(bounds[member], bounds[member + 1]):
+                used = key[order[place]]
+                if count[used] == 0:
+                    found[0, filled] = used
+                    filled += 1
+                count[used] += 1
+        found[0, first:filled] = np.sort(found[0, first:filled])
+        for at in range(first, filled):
+            found[1, at] = count[found[0, at]]
+            count[found[0, at]] = 0
+        starts[group + 1] = filled
+    return found[0, :filled].copy(), found[1, :filled].copy(), starts
 
 
 def _stands_out(held: Ints, size: Ints, due: Floats) -> bool:
@@ -153,7 +258,8 @@ def _stands_out(held: Ints, size: Ints, due: Floats) -> bool:
     return bool(have * (size.sum() - owed) >= _LEAST_ODDS * owed * (size.sum() - have))
 
 
-def _held_together(chosen: Ints, key: Ints, account: Ints) -> Ints:
+@numba.njit(cache=True, nogil=True)
+def _held_together(chosen: Ints, members: Ints, order: Ints, bounds: Ints, key: Ints, number: Ints) -> Ints:
     """Drop the keys whose users use no other key of the set.
 
     The template of an honest customer that slipped into a pool of templates has users of its own: they use it
@@ -163,17 +269,24 @@ def _held_together(chosen: Ints, key: Ints, account: Ints) -> Ints:
 
     Args:
         chosen: Keys that were chosen.
-        key: Keys of the members' incidences.
-        account: Accounts of the same incidences.
+        members: The members.
+        order: Rows of the sample in the order of accounts.
+        bounds: Where each account starts.
+        key: Key of each row.
+        number: Room for a number of each key, -1 before and after.
     """
     while chosen.size > 1:
-        rows = np.isin(key, chosen)
-        users, place = np.unique(account[rows], return_inverse=True)
-        variety = np.bincount(place, minlength=users.size)
-        number = np.searchsorted(chosen, key[rows])
-        size = np.bincount(number, minlength=chosen.size)
-        several = np.bincount(number, variety[place] >= 2, chosen.size) / size
-        usual = float(np.median(np.repeat(several, size)))
+        number[chosen] = np.arange(chosen.size)
+        size, several = np.zeros(chosen.size, np.int64), np.zeros(chosen.size)
+        for member in members:
+            used = number[key[order[bounds[member] : bounds[member + 1]]]]
+            used = used[used >= 0]
+            for one in used:
+                size[one] += 1
+                several[one] += 1.0 if used.size > 1 else 0.0
+        number[chosen] = -1
+        several /= size
+        usual = np.median(np.repeat(several, size))
         kept = several >= max(_LEAST_TOGETHER, _LIKE_OTHERS * usual)
         if usual < _LEAST_TOGETHER or kept.all():
             break

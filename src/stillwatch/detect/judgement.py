@@ -80,17 +80,14 @@ def _refined(
     config: DetectConfig,
 ) -> list[Confirmed]:
     """Choose the keys of the groups anew and confirm them; a group that no key marks any more is left out."""
-    again = [
-        refined(
-            discovered.keys,
-            discovered.sample,
-            discovered.speech,
-            group.membership.alike,
-            group.keys,
-            share,
-        )
-        for group in groups
-    ]
+    again = refined(
+        discovered.keys,
+        discovered.sample,
+        discovered.speech,
+        [group.membership.alike for group in groups],
+        [group.keys for group in groups],
+        share,
+    )
     marked = [(one, group) for one, group in zip(again, groups, strict=True) if one]
     changed = [not np.array_equal(one.keys, group.keys) for one, group in marked]
     fresh = [one for (one, _), new in zip(marked, changed, strict=True) if new]

@@ -46,8 +46,8 @@ class Incidence:
     @cached_property
     def by_account(self) -> tuple[Ints, Ints]:
         """Rows in the order of accounts, shape (I,), and where each account starts, shape (accounts + 1,)."""
-        order = np.argsort(self.account, kind="stable")
-        return order, np.searchsorted(self.account[order], np.arange(self.accounts + 1))
+        found: tuple[Ints, Ints] = by_number(self.account, self.accounts)
+        return found
 
     def rows_of(self, accounts: Ints) -> Ints:
         """Return the rows of the given accounts."""
@@ -56,6 +56,20 @@ class Incidence:
         start = np.repeat(low - np.concatenate([[0], np.cumsum(length)[:-1]]), length)
         rows: Ints = order[start + np.arange(start.size)]
         return rows
+
+
+@numba.njit(cache=True, nogil=True)
+def by_number(number: Ints, numbers: int) -> tuple[Ints, Ints]:
+    """Return the rows in the order of their numbers, equal ones as they stand, and where each starts."""
+    bounds = np.zeros(numbers + 1, np.int64)
+    for value in number:
+        bounds[value + 1] += 1
+    bounds = np.cumsum(bounds)
+    place, order = bounds[:-1].copy(), np.empty(number.size, np.int64)
+    for row in range(number.size):
+        order[place[number[row]]] = row
+        place[number[row]] += 1
+    return order, bounds
 
 
 def bottom(incidence: Incidence, most: int) -> Incidence:

@@ -10,15 +10,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class Members:
+    """Accounts of several groups; an account of two groups stands there twice.
+
+    Attributes:
+        account: Account numbers, shape (n,).
+        group: Number of the group of each, shape (n,).
+    """
+
+    account: Ints
+    group: Ints
+
+    @staticmethod
+    def of(groups: Sequence[Ints]) -> Members:
+        """Number groups, each given by its accounts, in their order."""
+        size = [accounts.size for accounts in groups]
+        account = np.concatenate([np.empty(0, np.int64), *groups])
+        return Members(account, np.repeat(np.arange(len(groups)), size))
 
 
 @dataclass(frozen=True)
@@ -37,14 +61,14 @@ class Speech:
     language: Ints
     exchanges: Ints
 
-    def due(self, label: Ints, group: Ints, key: Ints, last: Ints) -> Floats:
+    def due(self, members: Members, group: Ints, key: Ints, last: Ints) -> Floats:
         """Return the share that is due to a group in a key.
 
         The bottom-B sample of a common key holds the first accounts of the sampling order only, in which a
         community that was found in that sample stands out. So its share is taken among these accounts.
 
         Args:
-            label: Group of each account, -1 for none, shape (A,).
+            members: Accounts of the groups.
             group: Group of each pair, shape (n,).
             key: Key of each pair, shape (n,).
             last: Last account of the sampling order that the sample of the key reaches, shape (n,).
@@ -53,28 +77,46 @@ class Speech:
             Shape (n,). One exchange of an outsider is added, so that no share is 1.
         """
         language = self.key_language[key]
-        owner = label[self.account]
-        own = self._sums(owner, label.size).until(group, language, last)
+        order, bounds = self._by_account
+        known = members.account < bounds.size - 1
+        account, owner = members.account[known], members.group[known]
+        low, length = bounds[account], bounds[account + 1] - bounds[account]
+        place = np.repeat(low - (np.cumsum(length) - length), length) + np.arange(int(length.sum()))
+        own = self._sums(np.repeat(owner, length), order[place]).until(group, language, last)
         sent = self._everybody.until(np.zeros_like(group), language, last)
         return own / (1.0 + sent)
 
     @cached_property
-    def _everybody(self) -> _Sums:
-        return self._sums(np.zeros_like(self.account), int(self.account.max(initial=0)) + 1)
+    def _by_account(self) -> tuple[Ints, Ints]:
+        """Rows in the order of accounts, and where each account starts."""
+        order = np.argsort(self.account, kind="stable")
+        return order, np.searchsorted(self.account[order], np.arange(self._accounts + 1))
 
-    def _sums(self, owner: Ints, accounts: int) -> _Sums:
-        """Sum the exchanges of each owner, in every language and, under `UNKNOWN`, in all together."""
-        owned = np.flatnonzero(owner >= 0)
-        spoken = owned[self.language[owned] >= 0]
+    @cached_property
+    def _accounts(self) -> int:
+        return int(self.account.max(initial=0)) + 1
+
+    @cached_property
+    def _everybody(self) -> _Sums:
+        return self._sums(np.zeros_like(self.account), np.arange(self.account.size))
+
+    def _sums(self, owner: Ints, rows: Ints) -> _Sums:
+        """Sum the exchanges of each owner, in every language and, under `UNKNOWN`, in all together.
+
+        Args:
+            owner: Owner of each of the rows, from 0.
+            rows: Rows of `account`; a row may have several owners.
+        """
+        spoken = self.language[rows] >= 0
         languages = self._languages
         kind = np.concatenate(
-            [owner[owned] * languages, owner[spoken] * languages + self.language[spoken] + 1]
+            [owner * languages, owner[spoken] * languages + self.language[rows[spoken]] + 1]
         )
-        rows = np.concatenate([owned, spoken])
-        code = kind * accounts + self.account[rows]
+        rows = np.concatenate([rows, rows[spoken]])
+        code = kind * self._accounts + self.account[rows]
         order = np.argsort(code)
         sent = self.exchanges[rows[order]]
-        return _Sums(code[order], np.concatenate([[0], np.cumsum(sent)]), languages, accounts)
+        return _Sums(code[order], np.concatenate([[0], np.cumsum(sent)]), languages, self._accounts)
 
     @cached_property
     def _languages(self) -> int:
@@ -108,7 +150,7 @@ class _Sums:
 
 
 def key_languages(offsets: Ints, index: Ints, language: Ints, keys: int) -> Ints:
-    """Return the language in which each key is mostly seen, shape (keys,).
+    """Return the language in which each key is mostly seen, the first of equals, shape (keys,).
 
     Args:
         offsets: Row boundaries in `index`, shape (rows + 1,).
@@ -116,24 +158,23 @@ def key_languages(offsets: Ints, index: Ints, language: Ints, keys: int) -> Ints
         language: Language of each exchange, `UNKNOWN` where there is none, shape (rows,).
         keys: Number of keys.
     """
-    found: Ints = _majority(offsets, index, language, keys)
+    languages = int(language.max(initial=UNKNOWN)) + 2  # none is one as well
+    codes = np.sort(_heard(offsets, index, language - UNKNOWN, languages))
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    code, uses = codes[starts], np.diff(starts, append=codes.size)
+    order = np.lexsort((-code, uses))  # the most frequent is written last
+    found = np.full(keys, UNKNOWN)
+    found[code[order] // languages] = code[order] % languages + UNKNOWN
     return found
 
 
 @numba.njit(cache=True, nogil=True)
-def _majority(offsets: Ints, index: Ints, language: Ints, keys: int) -> Ints:
-    """Majority vote in one pass (Boyer and Moore 1981, MJRTY)."""
-    leading = np.full(keys, UNKNOWN)
-    lead = np.zeros(keys, np.int64)
+def _heard(offsets: Ints, index: Ints, language: Ints, languages: int) -> Ints:
+    """Write key and language of every use as one number."""
+    codes, filled = np.empty(index.size, np.int64), 0
     for row in range(offsets.size - 1):
-        for position in range(offsets[row], offsets[row + 1]):
-            key = index[position]
-            if key < 0:
-                continue
-            if leading[key] == language[row]:
-                lead[key] += 1
-            elif lead[key] == 0:
-                leading[key], lead[key] = language[row], 1
-            else:
-                lead[key] -= 1
-    return leading
+        for at in range(offsets[row], offsets[row + 1]):
+            if index[at] >= 0:
+                codes[filled] = index[at] * languages + language[row]
+                filled += 1
+    return codes[:filled]
