@@ -77,7 +77,8 @@ def test_groups_are_cut_out_whole():
     excerpts = Excerpts.of(rows, KeyIndex.of(FINGERPRINT))
     assert excerpts.of_group(0).second.tolist() == [START.timestamp() + 3600 * n for n in (1, 2)]
     assert excerpts.of_group(1).account.tolist() == [0, 2]
-    assert excerpts.of_group(1).models == ("b",)
+    assert [excerpts.of_group(1).models[at] for at in excerpts.of_group(1).model if at >= 0] == ["b"]
+    assert [excerpts.of_group(n).sampling.tolist() for n in (0, 1)] == [[0, 1], [0, -1]], "own codes"
     nobody = excerpts.of_group(7)
     assert nobody.account.size == 0
     assert nobody.item.tolist() == []

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.detect.evidence import NOTHING, combine, weigh
+from stillwatch.detect.evidence import NOTHING, combine, halved, weigh
 from stillwatch.detect.placebo import Null, Placebos
 from stillwatch.detect.profiles import MATCHES, STATISTICS, Profiles
 from stillwatch.model.views import View
@@ -126,15 +126,23 @@ def pool(rng, accounts, codes=400):
     return Profiles(np.arange(accounts), table, rng.poisson(2.0, (accounts, 30)).astype(float))
 
 
+def weighed(profiles, placebos, rng):
+    """Weigh accounts of sixty exchanges each."""
+    halves = halved(profiles, np.full(profiles.account.size, 60), placebos.rhythm, rng)
+    if halves:
+        placebos.prepare(halves.placebos)
+    return weigh(halves, placebos)
+
+
 def test_a_fleet_stands_out_from_the_pool_and_a_random_group_does_not():
     rng = np.random.default_rng(5)
     profiles = pool(rng, 600)
     placebos = Placebos(profiles, np.full(600, 60), profiles.counts.sum(axis=0), 400, 1)
     fleet = pool(rng, 24, codes=1)
-    found = weigh(fleet, np.full(24, 60), placebos, np.random.default_rng(1))
+    found = weighed(fleet, placebos, np.random.default_rng(1))
     assert found.accounts == 24
     assert found.log_e > np.log(1000)
-    usual = weigh(pool(rng, 24), np.full(24, 60), placebos, np.random.default_rng(1))
+    usual = weighed(pool(rng, 24), placebos, np.random.default_rng(1))
     assert usual.log_e < np.log(20)
 
 
@@ -142,5 +150,5 @@ def test_groups_that_are_too_small_for_two_halves_have_no_evidence():
     rng = np.random.default_rng(6)
     profiles = pool(rng, 200)
     placebos = Placebos(profiles, np.full(200, 60), profiles.counts.sum(axis=0), 50, 1)
-    assert weigh(pool(rng, 7), np.full(7, 60), placebos, rng) is NOTHING
-    assert weigh(pool(rng, 8), np.full(8, 60), placebos, rng).accounts == 8
+    assert weighed(pool(rng, 7), placebos, rng) is NOTHING
+    assert weighed(pool(rng, 8), placebos, rng).accounts == 8

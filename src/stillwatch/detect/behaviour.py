@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 import ibis
+import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -39,6 +43,7 @@ COLUMNS = (
     "ip",
 )
 _UNSEEN = -1
+_PARTS = 32
 
 
 @dataclass(frozen=True)
@@ -130,36 +135,47 @@ def _sampled(
 
 @dataclass(frozen=True)
 class Excerpts:
-    """Exchanges of the members of many groups, numbered only when a group is looked at.
+    """Exchanges of the members of many groups.
 
     Attributes:
-        batches: Columns group and `COLUMNS`, group after group.
-        accounts: Account fingerprints in book order.
+        parts: Exchanges of some groups each, group after group.
+        first: Number of the first group of each part.
     """
 
-    batches: list[pa.RecordBatch]
-    accounts: KeyIndex
+    parts: list[Behaviour]
+    first: Ints
 
     @staticmethod
     def of(rows: pa.Table, accounts: KeyIndex) -> Excerpts:
-        """Put rows with the columns group and `COLUMNS`, in any order, into that of their groups."""
-        return Excerpts(group_after_group(rows), accounts)
+        """Number the exchanges of many groups, each group by itself.
 
-    @cached_property
-    def _groups(self) -> list[Ints]:
-        return [batch["group"].to_numpy() for batch in self.batches]
+        Args:
+            rows: Columns group and `COLUMNS`, in any order.
+            accounts: Account fingerprints in book order.
+        """
+        batches = group_after_group(rows)
+        groups = [batch["group"].to_numpy() for batch in batches]
+        last = max((int(group.max(initial=-1)) for group in groups), default=-1)
+        edges = np.unique(np.linspace(0, last + 1, _PARTS + 1).astype(np.int64))
+
+        def numbered(bounds: tuple[int, int]) -> Behaviour:
+            cuts = [np.searchsorted(group, bounds) for group in groups]
+            mine = [batch.slice(low, high - low) for batch, (low, high) in zip(batches, cuts, strict=True)]
+            whole = pa.Table.from_batches(mine, rows.schema).combine_chunks()
+            return _numbered(whole, accounts, by_group=True)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # what is worked on stays in the cache
+            return Excerpts(list(pool.map(numbered, itertools.pairwise(edges.tolist()))), edges[:-1])
 
     def of_group(self, number: int) -> Behaviour:
         """Return the exchanges of one group."""
-        parts = []
-        for batch, groups in zip(self.batches, self._groups, strict=True):
-            low, high = np.searchsorted(groups, [number, number + 1])
-            parts.append(batch.slice(low, high - low))
-        return _numbered(pa.Table.from_batches(parts).combine_chunks(), self.accounts)
+        part = self.parts[int(np.searchsorted(self.first, number, side="right")) - 1]
+        low, high = np.searchsorted(part.group, [number, number + 1])
+        return part.rows(slice(low, high))
 
 
 def read_behaviour(rows: pa.Table, fingerprint: Ints) -> Behaviour:
-    """Number what was read.
+    """Number what was read, in the order of groups, accounts and times.
 
     Args:
         rows: Columns group and `COLUMNS`.
@@ -168,7 +184,7 @@ def read_behaviour(rows: pa.Table, fingerprint: Ints) -> Behaviour:
     return _numbered(rows, KeyIndex.of(fingerprint))
 
 
-def _numbered(rows: pa.Table, accounts: KeyIndex) -> Behaviour:
+def _numbered(rows: pa.Table, accounts: KeyIndex, *, by_group: bool = False) -> Behaviour:
     account = accounts.find(rows["account_fp"].to_numpy())
     models = pc.unique(rows["model"]).drop_null().sort()
     columns = {
@@ -189,7 +205,8 @@ def _numbered(rows: pa.Table, accounts: KeyIndex) -> Behaviour:
     whose = (columns["group"] + 1) * accounts.keys.size + account
     order = _ordered(whose, columns["second"], columns["item"])
     ordered = {name: column[order] for name, column in columns.items()}
-    ordered |= {name: _renumbered(ordered[name]) for name in ("sampling", "client", "address")}
+    group = ordered["group"] if by_group else np.zeros(order.size, np.int64)
+    ordered |= {name: _renumbered(ordered[name], group) for name in ("sampling", "client", "address")}
     return Behaviour(**ordered, models=tuple(models.to_pylist()))
 
 
@@ -212,24 +229,63 @@ def _code(column: pa.ChunkedArray) -> Ints:
     return codes
 
 
-def _renumbered(codes: Ints) -> Ints:
-    """Number codes by their first row, so that they do not depend on the order in which an engine answers."""
-    first = np.full(int(codes.max(initial=-1)) + 2, codes.size)
-    first[codes[::-1]] = np.arange(codes.size)[::-1]  # the last place, -1, stands for a missing value
-    number = np.empty(first.size, np.int64)
-    number[np.argsort(first[:-1])] = np.arange(first.size - 1)
-    number[-1] = _UNSEEN
-    return number[codes]
+@numba.njit(cache=True, nogil=True)
+def _renumbered(codes: Ints, group: Ints) -> Ints:
+    """Number codes by their first row in a group, so that no order in which an engine answers matters.
+
+    Args:
+        codes: Codes, -1 for a missing value, shape (n,).
+        group: Group of each, equal ones together, shape (n,).
+    """
+    number = np.empty(codes.size, np.int64)
+    given = np.empty(codes.max() + 1 if codes.size else 0, np.int64)
+    latest = np.full(given.size, -1, np.int64)  # first row of the group in which the code was met last
+    first, filled = 0, 0
+    for row in range(codes.size):
+        if group[row] != group[first]:
+            first, filled = row, 0
+        code = codes[row]
+        if code >= 0 and latest[code] != first:
+            latest[code], given[code] = first, filled
+            filled += 1
+        number[row] = given[code] if code >= 0 else _UNSEEN
+    return number
+
+
+def distinct_of(account: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct accounts, ascending, and the place of each row among them."""
+    if (account[1:] < account[:-1]).any():
+        return np.unique(account, return_inverse=True)
+    starts = np.diff(account, prepend=_UNSEEN) > 0
+    return account[starts], np.cumsum(starts) - 1
 
 
 def mode_of(account: Ints, code: Ints) -> tuple[Ints, Ints]:
     """Return the distinct accounts, ascending, and the most frequent code of each (-1 counts as no code)."""
-    accounts, place = np.unique(account, return_inverse=True)
-    best = np.full(accounts.size, _UNSEEN)
-    known = code >= 0
-    if known.any():
-        width = int(code.max()) + 1
-        pair, count = np.unique(place[known] * width + code[known], return_counts=True)
-        order = np.lexsort((-pair, count))
-        best[pair[order] // width] = pair[order] % width
-    return accounts, best
+    if (account[1:] < account[:-1]).any():
+        order = np.argsort(account, kind="stable")
+        account, code = account[order], code[order]
+    found: tuple[Ints, Ints] = _modes(account, code)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _modes(account: Ints, code: Ints) -> tuple[Ints, Ints]:
+    """Return the accounts, which stand in order, and the smallest of the most frequent codes of each."""
+    accounts, best = np.empty(account.size, np.int64), np.empty(account.size, np.int64)
+    filled, row = 0, 0
+    while row < account.size:
+        end = row + 1
+        while end < account.size and account[end] == account[row]:
+            end += 1
+        codes = np.sort(code[row:end])
+        mode, most, at = _UNSEEN, 0, np.searchsorted(codes, 0)
+        while at < codes.size:
+            after = np.searchsorted(codes, codes[at], side="right")
+            if after - at > most:
+                mode, most = codes[at], after - at
+            at = after
+        accounts[filled], best[filled] = account[row], mode
+        filled += 1
+        row = end
+    return accounts[:filled], best[:filled]

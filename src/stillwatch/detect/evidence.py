@@ -79,26 +79,50 @@ class Evidence:
 NOTHING = Evidence((), 0.0, {}, 0)
 
 
-def weigh(profiles: Profiles, volume: Ints, placebos: Placebos, rng: np.random.Generator) -> Evidence:
-    """Compute the evidence of one group.
+@dataclass(frozen=True)
+class Halves:
+    """Statistics of the two halves of a group, before they are held against placebos.
+
+    Attributes:
+        values: Shape (2, S).
+        size: Accounts of a half.
+        volume: Typical number of exchanges of an account of each half.
+    """
+
+    values: Floats
+    size: int
+    volume: tuple[float, float]
+
+    @property
+    def placebos(self) -> list[tuple[int, float, int]]:
+        """The null distributions that it is compared with (`Placebos.distribution`)."""
+        return [(self.size, volume, half) for half, volume in enumerate(self.volume)]
+
+
+def halved(profiles: Profiles, volume: Ints, rhythm: Floats, rng: np.random.Generator) -> Halves | None:
+    """Compute the statistics of a group's halves, None where it is too small.
 
     Args:
         profiles: Profiles of the sampled members, made from their strands.
         volume: Strand exchanges of these members.
-        placebos: Null distributions.
+        rhythm: Activity of the service in each block.
         rng: Source of the random halves.
     """
     size = half_size(profiles.account.size // 2)
     if size == 0:
-        return NOTHING
+        return None
     order = rng.permutation(profiles.account.size)
-    halves = [order[:size], order[size : 2 * size]]
-    residuals = deseasonalised(profiles.counts, placebos.rhythm)
-    values, nulls = [], []
-    for half, rows in enumerate(halves):
-        values.append(statistics_of(profiles, rows[None, :], residuals)[0])
-        nulls.append(placebos.distribution(size, float(np.median(volume[rows])), half))
-    return combine(np.stack(values), (nulls[0], nulls[1]), 2 * size)
+    rows = order[: 2 * size].reshape(2, size)
+    values = statistics_of(profiles, rows, deseasonalised(profiles.counts, rhythm))
+    return Halves(values, size, (float(np.median(volume[rows[0]])), float(np.median(volume[rows[1]]))))
+
+
+def weigh(halves: Halves | None, placebos: Placebos) -> Evidence:
+    """Compute the evidence of one group from its halves."""
+    if halves is None:
+        return NOTHING
+    first, second = (placebos.distribution(*wanted) for wanted in halves.placebos)
+    return combine(halves.values, (first, second), 2 * halves.size)
 
 
 def combine(values: Floats, nulls: tuple[Null, Null], accounts: int) -> Evidence:

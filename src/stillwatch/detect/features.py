@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.detect.behaviour import Behaviour, mode_of
+from stillwatch.detect.behaviour import Behaviour, distinct_of, mode_of
 from stillwatch.detect.book import MISSING, Book
+from stillwatch.detect.dealing import numbered
 from stillwatch.detect.profiles import COVARIANCE
 from stillwatch.model.views import Elicitation
 
@@ -37,6 +39,7 @@ _WINDOW_DAYS = 2.0
 _FAIL_OVER_SECONDS = 72 * 3600.0
 _LEAST_BANS = 3
 _LEAST_EXCHANGES = 4
+_LEAST_SHARED = 2
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def known_share(flags: Ints) -> float:
 def top_share(codes: Ints) -> float:
     """Return the share of all members that have the most frequent known code, NaN when none is known."""
     known = codes[codes >= 0]
-    return float(np.bincount(known).max() / codes.size) if known.size else _NAN
+    return float(np.unique(known, return_counts=True)[1].max() / codes.size) if known.size else _NAN
 
 
 def shared_payments(book: Book, members: Ints) -> float:
@@ -128,9 +131,8 @@ def shared_payments(book: Book, members: Ints) -> float:
         return _NAN
     if top_share(payment) >= 0.5:
         return 0.0
-    unlinked = (payment >= 0) & (org == MISSING)
-    counts = np.bincount(payment[unlinked], minlength=int(payment.max()) + 1)
-    return float((counts[payment[unlinked]] >= 2).sum() / members.size)
+    counts = np.unique(payment[(payment >= 0) & (org == MISSING)], return_counts=True)[1]
+    return float(counts[counts >= _LEAST_SHARED].sum() / members.size)
 
 
 def birth_burst(created: Floats) -> float:
@@ -151,11 +153,19 @@ def repeat_share(rows: Behaviour) -> float:
     known = rows.item != 0
     if not known.any():
         return _NAN
-    order = np.argsort(rows.item[known], kind="stable")
-    item, account = rows.item[known][order], rows.account[known][order]
-    starts = np.flatnonzero(np.append(True, item[1:] != item[:-1]))
-    several = np.minimum.reduceat(account, starts) != np.maximum.reduceat(account, starts)
-    return float(np.diff(starts, append=item.size)[several].sum() / item.size)
+    item, account = numbered(rows.item[known])[0], rows.account[known]
+    return float(_several(item, account)[item].mean())
+
+
+@numba.njit(cache=True, nogil=True)
+def _several(item: Ints, account: Ints) -> npt.NDArray[np.bool_]:
+    """Tell which items, numbered in the order in which they first stand there, several accounts sent."""
+    first, several = np.full(item.size, MISSING), np.zeros(item.size, np.bool_)
+    for row in range(item.size):
+        if first[item[row]] == MISSING:
+            first[item[row]] = account[row]
+        several[item[row]] |= first[item[row]] != account[row]
+    return several
 
 
 def effective_cells(rows: Behaviour) -> float:
@@ -175,9 +185,10 @@ def rhythm(rows: Behaviour) -> float:
     (Mardia and Jupp, Directional Statistics, 2000).
     """
     angle = rows.second * (2 * np.pi / 86_400)
-    accounts, place, count = np.unique(rows.account, return_inverse=True, return_counts=True)
+    accounts, place = distinct_of(rows.account)
     if accounts.size == 0:
         return _NAN
+    count = np.bincount(place)
     vector = np.bincount(place, np.cos(angle)) ** 2 + np.bincount(place, np.sin(angle)) ** 2
     enough = count >= _LEAST_EXCHANGES
     squared = (vector[enough] - count[enough]) / (count[enough] * (count[enough] - 1.0))

@@ -249,7 +249,7 @@ def _read_members(
     """Read the strand exchanges of at most `most` members of each group."""
     accounts = KeyIndex.of(book.fingerprint)
     if not groups:
-        return Excerpts([], accounts)
+        return Excerpts([], np.empty(0, np.int64))
     sampled = [group.membership.strands.account[-most:] for group in groups]
     owner = np.repeat(np.arange(len(groups)), [sample.size for sample in sampled]).astype(np.int64)
     sample = behaviour.Sample(book.fingerprint[np.concatenate(sampled)], owner)
@@ -270,10 +270,7 @@ def judge(
     independently; a group's e-value is the smaller of the two, which is an e-value for their union. e-BH runs
     over all candidates, those that were dropped included (with e = 0).
     """
-    studied = [
-        _studied(number, group, observed, discovered, book, config.seed)
-        for number, group in enumerate(groups)
-    ]
+    studied = _studied(groups, observed, discovered, book, config.seed)
     log_e = np.array(
         [
             min(group.membership.group_log_e, one.evidence.log_e)
@@ -322,22 +319,28 @@ class _Studied:
 
 
 def _studied(
-    number: int, group: Confirmed, observed: Observed, discovered: Discovered, book: Book, seed: int
-) -> _Studied:
-    mine, pool = observed.rows.of_group(number), observed.pool
-    raw = discovered.keys.key[group.keys]
-    found = _weigh(group, mine, pool, book, seed)
-    kinds = frozenset((raw & KIND_MASK).tolist())
-    known = features.features_of(group.membership.strands, mine, book, found, pool.reference, kinds)
-    return _Studied(raw, mine, found, known)
+    groups: Sequence[Confirmed], observed: Observed, discovered: Discovered, book: Book, seed: int
+) -> list[_Studied]:
+    pool = observed.pool
+    mine = [observed.rows.of_group(number) for number in range(len(groups))]
+    halves = [_halved(group, rows, pool, book, seed) for group, rows in zip(groups, mine, strict=True)]
+    pool.placebos.prepare(wanted for half in halves if half for wanted in half.placebos)
+    studied = []
+    for group, rows, half in zip(groups, mine, halves, strict=True):
+        raw = discovered.keys.key[group.keys]
+        found = evidence.weigh(half, pool.placebos)
+        kinds = frozenset((raw & KIND_MASK).tolist())
+        known = features.features_of(group.membership.strands, rows, book, found, pool.reference, kinds)
+        studied.append(_Studied(raw, rows, found, known))
+    return studied
 
 
-def _weigh(group: Confirmed, mine: Behaviour, pool: Pool, book: Book, seed: int) -> evidence.Evidence:
+def _halved(group: Confirmed, mine: Behaviour, pool: Pool, book: Book, seed: int) -> evidence.Halves | None:
     profiles = make_profiles(mine, book, pool.frame)
     place = np.searchsorted(group.membership.strands.account, profiles.account)
     volume = group.membership.strands.hits.sum(axis=1)[place]
     rng = np.random.default_rng([seed, 2, int(group.keys[0])])
-    return evidence.weigh(profiles, volume, pool.placebos, rng)
+    return evidence.halved(profiles, volume, pool.placebos.rhythm, rng)
 
 
 def merged(judged: Sequence[Judged], least_inside: float = 0.6) -> list[Judged]:

@@ -7,6 +7,8 @@ traffic, not a model of it, says what is unusual.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,6 +20,8 @@ from stillwatch.detect.profiles import Profiles, statistics_of
 from stillwatch.stats.dispersion import deseasonalised
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from stillwatch.detect.book import Book
 
 Ints = npt.NDArray[np.int64]
@@ -135,10 +139,20 @@ class Placebos:
         """
         key = (size, _octave(volume), half)
         if key not in self._made:
-            rng = np.random.default_rng([self.seed, *key])
-            groups = self.draw(size, volume, half, self.number, rng)
-            self._made[key] = Null.of(statistics_of(self.profiles, groups, self.residuals))
+            self._made[key] = self._make(key)
         return self._made[key]
+
+    def prepare(self, wanted: Iterable[tuple[int, float, int]]) -> None:
+        """Make the distributions of several sizes, volumes and halves, on all cores."""
+        keys = {(size, _octave(volume), half) for size, volume, half in wanted} - self._made.keys()
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            self._made |= zip(sorted(keys), pool.map(self._make, sorted(keys)), strict=True)
+
+    def _make(self, key: tuple[int, int, int]) -> Null:
+        size, octave, half = key
+        rng = np.random.default_rng([self.seed, *key])
+        groups = self.draw(size, 2.0**octave, half, self.number, rng)
+        return Null.of(statistics_of(self.profiles, groups, self.residuals))
 
     def draw(self, size: int, volume: float, half: int, number: int, rng: np.random.Generator) -> Ints:
         """Draw groups of about the given volume (to a power of two) from one half, as rows of the pool.
