@@ -20,6 +20,7 @@ from stillwatch.detect.behaviour import Excerpts
 from stillwatch.detect.candidates import Candidate, refined
 from stillwatch.detect.carriers import CLASS_BITS, Marks
 from stillwatch.detect.keyindex import KeyIndex
+from stillwatch.detect.likeness import completed_organisations, without_refused
 from stillwatch.detect.placebo import Placebos, draw_pool
 from stillwatch.detect.profiles import Frame, make_profiles, newest_model
 from stillwatch.detect.tables import Span, confirmation_blocks
@@ -68,7 +69,8 @@ def confirm_all(
     groups = _distinct(_confirm(exchanges, discovered, discovered.found, book, config))
     for share in config.refinements:
         groups = _refined(exchanges, discovered, groups, share, book, config)
-    return [part for group in groups for part in declared_parts(group, book, config.least_accounts)]
+    parts = [part for group in groups for part in declared_parts(group, book, config.least_accounts)]
+    return [Confirmed(part.keys, without_refused(part.membership, book)) for part in parts]
 
 
 def _refined(
@@ -127,7 +129,9 @@ def declared_parts(group: Confirmed, book: Book, least: int) -> list[Confirmed]:
         least: Smallest number of strangers that are judged by themselves.
     """
     members = group.membership.strands.account
-    org = book.codes["org_id"][members]
+    org = completed_organisations(
+        book.codes["org_id"][members], group.membership.strands.bits, ~book.known[members], _LEAST_PART
+    )
     names, place, size = np.unique(org, return_inverse=True, return_counts=True)
     several = (names >= 0) & (size >= _LEAST_PART)
     unlinked = int((org < 0).sum())
