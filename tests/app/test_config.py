@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.app.config import ENGINES, LOG_FORMATS, Settings, load_settings
+from stillwatch.app.config import ENGINES, LOG_FORMATS, Settings, load_settings, section
+from stillwatch.detect.config import DetectConfig
 from stillwatch.model.errors import InputError
 
 
@@ -53,6 +55,28 @@ def test_bad_values_are_told_in_one_sentence(tmp_path, text):
         load_settings(written(tmp_path, text), {})
     assert "\n" not in str(error.value)
     assert "stillwatch.toml" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fdr = 0.0", "member_fdr = 2.0", "verdict_error = -1.0", "least_accounts = 0", "least_key_accounts = 0",
+        "bottom_b = -5", "bottom_b = 9223372036854775807", "most_pairs = 99999999999999999999999",
+        "pair_level = 0.0", "resolution = nan", "bipartite_resolutions = []", "bipartite_resolutions = [-1.0]",
+        "screen_incidences = 0", "ledger_pairs = 0", "class_exchanges = 0", "refinements = [2.0]",
+        "most_candidates = -1", "behaviour_accounts = 0", "placebo_accounts = 0", "placebos = 0", "seed = -1",
+    ],
+)  # fmt: skip
+def test_settings_of_the_detector_that_mean_nothing_are_named(tmp_path, text):
+    detect = load_settings(written(tmp_path, f"[detect]\n{text}\n"), {}).detect
+    with pytest.raises(InputError, match=f"{text.split()[0]}.*; docs/cli.md") as error:
+        section(detect, DetectConfig, "settings [detect]")
+    assert "$" not in str(error.value)
+
+
+def test_every_default_of_the_detector_is_allowed():
+    default = DetectConfig()
+    assert section(msgspec.to_builtins(default), DetectConfig, "settings [detect]") == default
 
 
 def test_missing_file_and_bytes_that_are_no_text(tmp_path):

@@ -86,8 +86,11 @@ def section(values: dict[str, Any], kind: type[Section], where: str) -> Section:
     try:
         return msgspec.convert(values, kind, dec_hook=_path)
     except msgspec.ValidationError as error:
+        what, _, name = str(error).removesuffix("`").partition(" - at `$.")
+        if name:
+            raise InputError(where, f"{name}: {what}", "docs/cli.md says what it may be") from None
         known = ", ".join(field.name for field in msgspec.structs.fields(kind))
-        raise InputError(where, str(error), f"the settings are {known}") from None
+        raise InputError(where, what, f"the settings are {known}") from None
 
 
 def _path(kind: type, value: object) -> Path:

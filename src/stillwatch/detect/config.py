@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+
+Level = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
+Share = Annotated[float, msgspec.Meta(gt=0.0, le=1.0)]
+Work = Annotated[int, msgspec.Meta(ge=10_000, le=2**40)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=2**20)]
+Sample = Annotated[int, msgspec.Meta(ge=2, le=2**20)]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,22 +44,22 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         seed: Seed of all sampling; the same seed and data give the same result.
     """
 
-    fdr: float = 0.01
-    member_fdr: float = 0.01
-    verdict_error: float = 0.05
-    least_accounts: int = 8
-    least_key_accounts: int = 3
-    bottom_b: int = 48
-    most_pairs: int = 60_000_000
-    pair_level: float = 1e-6
-    resolution: float = 0.05
-    bipartite_resolutions: tuple[float, ...] = (0.01, 0.001)
-    screen_incidences: int = 40_000_000
-    ledger_pairs: int = 120_000_000
-    class_exchanges: int = 1_000_000
-    refinements: tuple[float, ...] = (0.7,)
-    most_candidates: int = 1_000
-    behaviour_accounts: int = 160
-    placebo_accounts: int = 12_000
-    placebos: int = 4_000
-    seed: int = 20_261_121
+    fdr: Level = 0.01
+    member_fdr: Level = 0.01
+    verdict_error: Level = 0.05
+    least_accounts: Sample = 8
+    least_key_accounts: Sample = 3
+    bottom_b: Sample = 48
+    most_pairs: Work = 60_000_000
+    pair_level: Level = 1e-6
+    resolution: Share = 0.05
+    bipartite_resolutions: Annotated[tuple[Share, ...], msgspec.Meta(min_length=1)] = (0.01, 0.001)
+    screen_incidences: Work = 40_000_000
+    ledger_pairs: Work = 120_000_000
+    class_exchanges: Work = 1_000_000
+    refinements: tuple[Share, ...] = (0.7,)
+    most_candidates: Count = 1_000
+    behaviour_accounts: Sample = 160
+    placebo_accounts: Sample = 12_000
+    placebos: Sample = 4_000
+    seed: Seed = 20_261_121
