@@ -131,6 +131,23 @@ def test_nothing_readable_stops_the_run(tmp_path, content, skip, said):
     assert not (tmp_path / "out/report.html").exists()
 
 
+def test_out_and_store_may_lie_inside_the_logs(tmp_path):
+    put(tmp_path / "log.jsonl", "\n".join(lines(20)))
+    settings = Settings(threads=1, format="ndjson", store=tmp_path / "kept")
+    for outcome in ("read", "known"):
+        scanned = pipeline.scan([tmp_path], tmp_path / "findings", settings, NOW, Silent())
+        assert [file.outcome for file in scanned.ingested.files] == [outcome]
+
+
+@pytest.mark.parametrize(("out", "store", "option"), [(".", None, "--out"), ("out", ".", "--store")])
+def test_nothing_is_written_among_the_logs(tmp_path, out, store, option):
+    put(tmp_path / "log.jsonl", "\n".join(lines(20)))
+    settings = Settings(threads=1, store=store and tmp_path / store)
+    with pytest.raises(InputError, match=f"holds the logs; give {option} another"):
+        pipeline.scan([tmp_path], tmp_path / out, settings, NOW, Silent())
+    assert [each.name for each in tmp_path.iterdir()] == ["log.jsonl"]
+
+
 def test_missing_logs_stop_the_run(tmp_path):
     with pytest.raises(InputError, match=r"none\.jsonl"):
         pipeline.scan([tmp_path / "none.jsonl"], tmp_path / "out", Settings(threads=1), NOW, Silent())

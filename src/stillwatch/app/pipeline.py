@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -54,21 +55,28 @@ def scan(logs: Sequence[Path], out: Path, settings: Settings, now: datetime, pro
     """
     settings = msgspec.structs.replace(settings, store=settings.store or out / STORE)
     _detect_config(settings)
-    report = ingest(logs, settings, now, progress)
+    _keep_apart(logs, out, "--out")
+    report = ingest(logs, settings, now, progress, own=(out,))
     return Outcome(report, detect(out, settings, now, progress))
 
 
-def ingest(logs: Sequence[Path], settings: Settings, now: datetime, progress: Progress) -> IngestReport:
+def ingest(
+    logs: Sequence[Path], settings: Settings, now: datetime, progress: Progress, own: tuple[Path, ...] = ()
+) -> IngestReport:
     """Bring `logs` and the side tables that `settings` name into the store.
+
+    Inside directories of logs the store and the directories in `own` are passed over.
 
     Raises:
         StillwatchError: Something handed in cannot be used.
     """
     store = _store(settings)
+    _keep_apart(logs, store, "--store")
     with StoreWriter(store) as writer:
         key = _fingerprint_key(store, settings.key_file)
         tables = put_sides(writer, key, settings, store)
-        report = ingest_files(logs, writer, key, _ingest_options(settings, now), progress)
+        options = msgspec.structs.replace(_ingest_options(settings, now), leave_out=(store, *own))
+        report = ingest_files(logs, writer, key, options, progress)
         return IngestReport((*report.files, *tables))
 
 
@@ -129,6 +137,16 @@ def _store(settings: Settings) -> Path:
     if settings.store is None:
         raise InputError("--store", "is not given", "name the directory of the store")
     return settings.store
+
+
+def _keep_apart(logs: Sequence[Path], directory: Path, option: str) -> None:
+    """Refuse to write where logs are read from, since the next run would take what was written for logs.
+
+    Raises:
+        InputError: `directory` is one of `logs`.
+    """
+    if os.path.realpath(directory) in map(os.path.realpath, logs):
+        raise InputError(str(directory), "holds the logs", f"give {option} another directory")
 
 
 def _ingest_options(settings: Settings, now: datetime) -> IngestOptions:

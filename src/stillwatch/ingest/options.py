@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - msgspec reads the annotations
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,6 +29,7 @@ class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
         piece_bytes: Decompressed bytes from which on the same is done.
         threads: Threads of the fingerprint kernel.
         skip_bad_files: Go on after a file that cannot be read at all; it is listed in the report.
+        leave_out: Directories that are not searched where they lie inside an input, such as the store.
     """
 
     now: datetime
@@ -41,6 +43,7 @@ class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
     piece_bytes: int = 32 << 20
     threads: int = 1
     skip_bad_files: bool = False
+    leave_out: tuple[Path, ...] = ()
 
 
 class FileReport(msgspec.Struct, frozen=True):

@@ -60,7 +60,7 @@ def ingest_files(
             lines. Files before it are stored; of it nothing is.
     """
     require_known(options.format)
-    files = find_files(paths)
+    files = find_files(paths, options.leave_out)
     progress.start("ingest", sum(file.stat().st_size for file in files))
     try:
         reports = [_report(file, writer, key, options, progress) for file in files]

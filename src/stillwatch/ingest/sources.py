@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -13,7 +14,6 @@ from stillwatch.model.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -36,27 +36,47 @@ _LOOKS = (
 )
 
 
-def find_files(paths: Sequence[Path]) -> list[Path]:
-    """Return all files under `paths`, in order of name; hidden files inside directories are left out.
+def find_files(paths: Sequence[Path], leave_out: Sequence[Path] = ()) -> list[Path]:
+    """Return all files under `paths`, in order of name.
+
+    Hidden files inside directories are left out, and what lies inside one of `leave_out`, where that is
+    itself inside a directory of `paths`. Links to directories are not followed.
 
     Raises:
-        InputError: A path does not exist, or there is no file at all.
+        InputError: A path does not exist or cannot be searched, or there is no file at all.
     """
     found: dict[Path, None] = {}
     for path in paths:
-        if not path.exists():
-            raise InputError(str(path), "there is no such file or directory", "check the path")
-        inside = path.rglob("*") if path.is_dir() else [path]
-        visible = (file for file in inside if not _hidden(file.relative_to(path)))
-        found |= dict.fromkeys(sorted(file for file in visible if file.is_file()))
+        try:
+            path.stat()
+            inside = _inside(path, leave_out) if path.is_dir() else [path]
+            found |= dict.fromkeys(sorted(file for file in inside if file.is_file()))
+        except FileNotFoundError:
+            raise InputError(str(path), "there is no such file or directory", "check the path") from None
+        except OSError as error:
+            raise unreadable(Path(error.filename or path), error) from None
     if not found:
         where = ", ".join(map(str, paths)) or "the list of inputs"
         raise InputError(where, "there are no files in it", "name a log file or a directory with log files")
     return list(found)
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _inside(path: Path, leave_out: Sequence[Path]) -> Iterator[Path]:
+    here = _real(path)
+    closed = {_real(each) for each in leave_out if here in _real(each).parents}
+    for folder, folders, files in os.walk(path, onerror=_raise):
+        within = Path(folder)
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        folders[:] = [each for each in folders if not closed or _real(within / each) not in closed]
+        yield from (within / file for file in files if not file.startswith("."))
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def digest_of(path: Path) -> str:
@@ -149,11 +169,11 @@ def open_stream(path: Path) -> Iterator[Stream]:
     """
     try:
         raw = pa.OSFile(str(path), "rb")
+        magic = bytes(raw.read(4))
+        raw.seek(0)
     except OSError as error:
         raise unreadable(path, error) from None
     with raw:
-        magic = bytes(raw.read(4))
-        raw.seek(0)
         packing = "gzip" if magic.startswith(_GZIP) else "zstd" if magic == _ZSTD else ""
         plain = pa.CompressedInputStream(raw, packing) if packing else raw
         yield Stream(path, raw, plain, packing)
