@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import binom
@@ -41,6 +41,20 @@ def test_certain_sums_have_the_product_of_chances():
     assert sum_log_p(np.tile([0, 1, 2, 2], (300, 1)), np.full(300, 2)) == pytest.approx(-300 * np.log(2))
     assert sum_log_p(np.tile([0, 1], (9, 1)), np.zeros(9)) == pytest.approx(0.0)
     assert sum_log_p(np.zeros((0, 2)), []) == 0.0
+
+
+ALIKE = st.tuples(st.sampled_from([0.0, 1e-310, 1.0, -1e6]), st.integers(0, 3)).map(
+    lambda pair: pair[0] + pair[1] * np.spacing(pair[0])
+)
+
+
+@given(arrays(np.float64, (7, 4), elements=ALIKE))
+@example(np.array([[5e-324, 0.0, 0.0, 0.0]]))
+@example(np.array([[1e6 + 2**-33, 1e6, 1e6, 1e6]]))
+def test_scores_that_hardly_differ_are_fair_too(scores):
+    pay = payoffs(scores)
+    assert np.all(np.abs(pay) <= 1.0 + 1e-12)
+    assert np.allclose(pay.sum(axis=1), 0.0, atol=1e-9)
 
 
 @given(arrays(np.float64, (7, 4), elements=st.floats(-1e6, 1e6)))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LEVELS = 24
 """Steps on either side of zero to which payoffs are rounded for the exact sum test."""
 _STEEPEST = 60.0
+_LEAST_DEVIATION = 1e-300
+"""Deviations below it have too few bits left to be centred; they count as none."""
 
 
 def checked(scores: ArrayLike, served: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -73,16 +75,22 @@ def payoffs(scores: ArrayLike, scale: float | None = None) -> NDArray[np.float64
         Shape (items, k + 1); a row of equal scores is zero.
     """
     values = np.asarray(scores, dtype=np.float64)
-    centred = values - values.mean(axis=1, keepdims=True)
+    centred = _centred(values)
     largest = np.max(np.abs(centred), axis=1)
     unit = scale if scale is not None else usual_deviation(values)
     bound = np.maximum(largest, unit)
-    return np.asarray(centred / np.where(bound > 0.0, bound, 1.0)[:, None])
+    return np.asarray(centred / np.where(bound > _LEAST_DEVIATION, bound, 1.0)[:, None])
+
+
+def _centred(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Subtract the mean of each row, twice: that of large scores is rounded by as much as they may differ."""
+    once = scores - scores.mean(axis=1, keepdims=True)
+    return np.asarray(once - once.mean(axis=1, keepdims=True))
 
 
 def usual_deviation(scores: NDArray[np.float64]) -> float:
     """Ninth decile of each item's largest deviation from its mean; 0 where no item has any."""
-    largest = np.max(np.abs(scores - scores.mean(axis=1, keepdims=True)), axis=1)
+    largest = np.max(np.abs(_centred(scores)), axis=1)
     positive = largest[largest > 0.0]
     return float(np.quantile(positive, 0.9)) if positive.size else 0.0
 
