@@ -82,6 +82,18 @@ def test_part_of_a_larger_group_of_the_same_verdict_is_not_told_twice(made):
     assert merged([part, one, apart, inside]) == [inside, one, apart]
 
 
+def test_what_is_nothing_but_several_groups_apart_is_told_as_these(made):
+    one = judged(made, list(range(60)), Verdict.CAMPAIGN)
+    other = judged(made, list(range(62, 100)), Verdict.CAMPAIGN)
+    both = judged(made, list(range(10, 100)), Verdict.CAMPAIGN)
+    assert merged([both, one, other]) == [one, other]
+    assert merged([both, one]) == [both]
+    overlapping = judged(made, list(range(20, 100)), Verdict.CAMPAIGN)
+    assert merged([both, one, overlapping]) == [both]
+    honest = judged(made, list(range(60, 100)), Verdict.BENCHMARK)
+    assert merged([both, one, honest]) == [both, honest]
+
+
 def test_campaigns_stand_first_then_what_is_undecided(made):
     kinds = [Verdict.CLASS, Verdict.UNDECIDED, Verdict.CAMPAIGN, Verdict.BENCHMARK]
     groups = [judged(made, list(range(100 * n, 100 * n + 10 + n)), kind) for n, kind in enumerate(kinds)]

@@ -31,6 +31,8 @@ from stillwatch.stats.fdr import e_bh, e_bh_levels
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scipy import sparse
+
     from stillwatch.detect.behaviour import Behaviour
     from stillwatch.detect.book import Book
     from stillwatch.detect.config import DetectConfig
@@ -45,6 +47,9 @@ _LEAST_RHYTHM = 1e-9
 _LEAST_PART = 4
 _OTHER_ORGANISATIONS = 0.2
 _MOSTLY_STRANGERS = 0.5
+_LEAST_OF_SUM = 0.2
+_MOST_IN_COMMON = 0.1
+_WHOLE = 0.9
 
 
 @dataclass(frozen=True)
@@ -348,15 +353,40 @@ def _halved(group: Confirmed, mine: Behaviour, pool: Pool, book: Book, seed: int
 
 
 def merged(judged: Sequence[Judged], least_inside: float = 0.6) -> list[Judged]:
-    """Leave out groups that are part of a larger group of the same verdict; campaigns come first."""
+    """Leave out groups that are part of a larger group of the same verdict; campaigns come first.
+
+    A larger group that is nothing but several groups apart is left out instead: two campaigns whose keys were
+    found together are told as two.
+    """
     members = [one.membership.strands.account for one in judged]
     shared = membership.overlaps(members)
     size = np.array([accounts.size for accounts in members], dtype=np.int64)
     kept: list[int] = []
     for i in np.argsort(-size, kind="stable").tolist():
         common = dict(zip(*membership.row_of(shared, i), strict=True))
-        rivals = [j for j in kept if judged[j].verdict is judged[i].verdict]
-        if all(common.get(j, 0) < least_inside * size[i] for j in rivals):
-            kept.append(i)
+        alike = {j: count for j, count in common.items() if judged[j].verdict is judged[i].verdict and j != i}
+        parts = {j: count for j, count in alike.items() if count >= least_inside * size[j]}
+        if any(alike.get(j, 0) >= least_inside * size[i] for j in kept) or _is_sum(parts, shared, size, i):
+            continue
+        kept.append(i)
     order = {Verdict.CAMPAIGN: 0, Verdict.UNDECIDED: 1}
     return sorted((judged[i] for i in kept), key=lambda one: order.get(one.verdict, 2))
+
+
+def _is_sum(parts: dict[int, int], shared: sparse.csr_array, size: Ints, whole: int) -> bool:
+    """Tell whether two or more `parts` that have hardly an account in common make up the whole group.
+
+    Args:
+        parts: Groups that lie in the whole one, and how many of its accounts each has.
+        shared: Accounts in common of every two groups.
+        size: Accounts of each group.
+        whole: Number of the whole group.
+    """
+    chosen: list[int] = []
+    for j in sorted(parts, key=lambda j: (-parts[j], j)):
+        common = dict(zip(*membership.row_of(shared, j), strict=True))
+        if parts[j] >= _LEAST_OF_SUM * size[whole] and all(
+            common.get(k, 0) <= _MOST_IN_COMMON * min(size[j], size[k]) for k in chosen
+        ):
+            chosen.append(j)
+    return len(chosen) > 1 and sum(parts[j] for j in chosen) >= _WHOLE * size[whole]

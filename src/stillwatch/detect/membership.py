@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.optimize import brentq
 
 from stillwatch.detect.background import Carriage, fit_background
-from stillwatch.detect.carriers import CLASS_BITS
+from stillwatch.detect.keyusage import usage_of
 from stillwatch.detect.tables import DISCOVERY
 from stillwatch.stats.betabinomial import log_pmfs
 from stillwatch.stats.evalues import log_mean_e
@@ -32,12 +31,6 @@ _VARIETY_DISPERSION = 300.0
 """Prior of the dispersion of variety: whoever used one key of a pool uses another in one of 300 exchanges.
 
 Fits where outsiders do use keys of a pool lie between 100 and 750 (`docs/method.md`)."""
-_LEAST_STRAND = 3
-_CORE_SHARE = 0.8
-_LEAST_VARIETY = 0.25
-_FEW_KEYS = 2
-_LARGEST_POOL = 1e6
-_ALL_DIFFERENT = 1e-3
 _OFTEN = 0.05
 _LEAST_OUTSIDE = 1000
 _MORE_OFTEN = 3.0
@@ -101,8 +94,9 @@ def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership
             log_e[mine] = np.minimum(log_e[mine], own_log_e)
     alike = e_bh(log_e, level, total=book.size)
     hits = strands.hits.sum(axis=1)
-    alike &= _as_various(strands, hits, alike)
-    chosen = _nameable(strands, alike)
+    usage = usage_of(strands, hits, alike)
+    alike &= usage.various
+    chosen = alike & usage.nameable
     group, held_out = _group_log_e(strands, null, book)
     return Membership(
         strands=strands.only(chosen),
@@ -132,61 +126,6 @@ def _group_log_e(strands: Strands, null: BetaBinomial, book: Book) -> tuple[floa
     log_e = carriage.log_e(null)
     mixed = np.logaddexp(np.log1p(-_SHARES)[:, None], np.log(_SHARES)[:, None] + log_e)
     return float(log_mean_e((carriage.units * mixed).sum(axis=1), axis=0)), int(trials.sum())
-
-
-def _nameable(strands: Strands, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Leave out accounts that no reviewer would accept, whatever their e-value.
-
-    Nobody is named for less than three exchanges, nor for far fewer different keys than members of like
-    volume use: an honest product has one template and sends it always, and may be drawn in because a pool
-    holds that one too, or because somebody sprays it to frame the customer. Where even the members with the
-    least traffic use one key (one fixed prompt), whoever does not use it is not named; elsewhere nobody is
-    named for a single key: in a pool of many, one may be an honest customer's template.
-    """
-    hits = strands.hits.sum(axis=1)
-    chosen = chosen & (hits >= _LEAST_STRAND)
-    if not chosen.any():
-        return chosen
-    quiet = chosen & (hits <= np.quantile(hits[chosen], 0.25))
-    classes = np.int64(1) << np.arange(CLASS_BITS)
-    core = int(classes[((strands.bits[quiet][:, None] & classes) != 0).mean(axis=0) >= _CORE_SHARE].sum())
-    if np.median(strands.variety[quiet]) > _FEW_KEYS:
-        core = 0  # classes of keys are common to all where everybody uses most of a large pool
-    carried = (strands.bits & core) != 0 if core else strands.variety >= _FEW_KEYS
-    named: npt.NDArray[np.bool_] = chosen & carried
-    return named
-
-
-def _as_various(strands: Strands, hits: Ints, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Tell who uses at least a quarter of the different keys that is usual among members.
-
-    What is usual at a volume is what members of like volume use, of less, or of more: h exchanges of an
-    account that draws from C keys alike use C (1 - (1 - 1/C)^h) of them, and C follows from the typical
-    member of more traffic. Members of like volume alone would not do, since the accounts that send one key
-    always may be most of them.
-    """
-    octave = np.log2(np.maximum(hits, 1)).astype(np.int64)
-    usual = np.zeros(hits.size)
-    for value in range(int(octave.max(initial=0)) + 1):
-        mine = chosen & (np.abs(octave - value) <= 1)
-        if mine.sum() >= _LEAST_FITTED:
-            sent, used = float(np.median(hits[mine])), float(np.median(strands.variety[mine]))
-            usual = np.maximum(usual, _different(_pool_size(used, sent), np.minimum(hits, sent)))
-    various: npt.NDArray[np.bool_] = strands.variety >= _LEAST_VARIETY * usual
-    return various
-
-
-def _different(pool: float, draws: Floats) -> Floats:
-    """Return how many different keys so many draws from a pool of keys show, shape of `draws`."""
-    shown: Floats = -pool * np.expm1(draws * np.log1p(-1.0 / max(pool, 1.0 + 1e-9)))
-    return shown
-
-
-def _pool_size(used: float, draws: float) -> float:
-    """Return the size of the pool of which `draws` draws show `used` different keys."""
-    if used >= draws - _ALL_DIFFERENT:
-        return _LARGEST_POOL
-    return float(brentq(lambda pool: _different(pool, np.array(draws)) - used, used, _LARGEST_POOL))
 
 
 def _against(
