@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.detect.keyindex import KeyIndex, position
+from stillwatch.detect.keyindex import KeyIndex, found_among
 
 Ints = npt.NDArray[np.int64]
+Found = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
 
 CARRIED = ("keys", "system_fp", "tools_fp")
 """The columns of an exchange in which a key can stand."""
@@ -118,23 +119,70 @@ def _carriers(
     groups: int,
 ) -> tuple[Ints, Ints, Ints]:
     """Write down the groups that the keys of each exchange mark, each group once."""
-    found = np.empty((3, starts.size + groups), np.int64)
+    given = found_among(system, keys, slots, seen)
+    offered = found_among(tools, keys, slots, seen)
+    rows, numbers = _merged(marked_rows(starts, ends, values, keys, slots, seen), _merged(given, offered))
+    found = np.empty((3, rows.size + groups), np.int64)
     latest = np.full(groups, -1, np.int64)  # where the last exchange of a group was written
-    filled = 0
-    for row in range(starts.size):
+    filled, first, last = 0, 0, -1
+    for at in range(rows.size):
         if filled + groups > found.shape[1]:
             found = np.concatenate((found, np.empty_like(found)), axis=1)
-        first, end = filled, ends[row]
-        for place in range(starts[row], end + 2):
-            value = values[place] if place < end else (system[row] if place == end else tools[row])
-            at = position(value, keys, slots, seen)
-            if at < 0:
-                continue
-            for entry in range(bounds[at], bounds[at + 1]):
-                owner = group[entry]
-                if latest[owner] < first:
-                    latest[owner] = filled
-                    found[0, filled], found[1, filled], found[2, filled] = row, owner, 0
-                    filled += 1
-                found[2, latest[owner]] |= bit[entry]
+        if rows[at] != last:
+            first, last = filled, rows[at]
+        for entry in range(bounds[numbers[at]], bounds[numbers[at] + 1]):
+            owner = group[entry]
+            if latest[owner] < first:
+                latest[owner] = filled
+                found[0, filled], found[1, filled], found[2, filled] = last, owner, 0
+                filled += 1
+            found[2, latest[owner]] |= bit[entry]
     return found[0, :filled].copy(), found[1, :filled].copy(), found[2, :filled].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def _merged(one: Found, other: Found) -> Found:
+    """Put rows and numbers of two columns, each in the order of rows, into one list in the order of rows."""
+    (left, left_number), (right, right_number) = one, other
+    rows = np.empty(left.size + right.size, np.int32)
+    numbers = np.empty(rows.size, np.int32)
+    first, second = 0, 0
+    for at in range(rows.size):
+        if second == right.size or (first < left.size and left[first] <= right[second]):
+            rows[at], numbers[at] = left[first], left_number[first]
+            first += 1
+        else:
+            rows[at], numbers[at] = right[second], right_number[second]
+            second += 1
+    return rows, numbers
+
+
+@numba.njit(cache=True, nogil=True)
+def marked_rows(
+    starts: Ints,
+    ends: Ints,
+    values: Ints,
+    keys: Ints,
+    slots: npt.NDArray[np.int32],
+    seen: npt.NDArray[np.uint64],
+) -> Found:
+    """Find the values of lists that are among `keys`: their rows, ascending, and the positions of the keys.
+
+    Args:
+        starts: Where each list starts in `values`, ascending.
+        ends: Where it ends.
+        values: Values of all lists.
+        keys: The keys, with `slots` and `seen` of their `KeyIndex`.
+        slots: See there.
+        seen: See there.
+    """
+    first = starts[0] if starts.size else 0
+    place, number = found_among(values[first : ends.max() if starts.size else 0], keys, slots, seen)
+    filled, row = 0, 0
+    for at in range(place.size):
+        while row < starts.size and ends[row] <= first + place[at]:
+            row += 1
+        if row < starts.size and starts[row] <= first + place[at]:
+            place[filled], number[filled] = row, number[at]
+            filled += 1
+    return place[:filled], number[:filled]

@@ -14,8 +14,9 @@ Bits = npt.NDArray[np.uint64]
 
 _EMPTY = np.int32(-1)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_LEAST_BITS, _MOST_BITS = 10, 20
+_LEAST_BITS, _MOST_BITS = 10, 22
 _BITS_A_KEY = 16
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -74,22 +75,44 @@ def fill(keys: Ints, slots: Slots, seen: Bits) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def position(value: int, keys: Ints, slots: Slots, seen: Bits) -> np.int64:
-    """Return the position of one value in `keys`, or -1."""
-    spread = mixed(value)
-    bit = (spread >> np.uint64(40)) & np.uint64(seen.size * 64 - 1)
-    if (seen[np.int64(bit >> np.uint64(6))] >> (bit & np.uint64(63))) & np.uint64(1) == 0:
-        return np.int64(-1)
-    mask = np.int64(slots.size - 1)
-    slot = np.int64(spread >> np.uint64(20)) & mask
-    while slots[slot] != _EMPTY and keys[slots[slot]] != value:
-        slot = (slot + 1) & mask
-    return np.int64(slots[slot])
+def _find_all(values: Ints, keys: Ints, slots: Slots, seen: Bits) -> Ints:
+    found = np.full(values.size, -1, np.int64)
+    place, number = found_among(values, keys, slots, seen)
+    for at in range(place.size):
+        found[place[at]] = number[at]
+    return found
 
 
 @numba.njit(cache=True, nogil=True)
-def _find_all(values: Ints, keys: Ints, slots: Slots, seen: Bits) -> Ints:
-    found = np.empty(values.size, dtype=np.int64)
-    for at in range(values.size):
-        found[at] = position(values[at], keys, slots, seen)
-    return found
+def found_among(values: Ints, keys: Ints, slots: Slots, seen: Bits) -> tuple[Slots, Slots]:
+    """Find those of `values` that are among `keys`: their places, ascending, and the positions of their keys.
+
+    A block at a time, strangers first, so that the processor can wait for several slots at once.
+    """
+    places, numbers = np.empty(values.size, np.int32), np.empty(values.size, np.int32)
+    filled = 0
+    for first in range(0, values.size, _BLOCK):
+        maybe = np.int64(filled)
+        for at in range(first, min(first + _BLOCK, values.size)):
+            places[maybe] = at
+            bit = _bit_of(mixed(values[at]), seen)
+            maybe += np.int64((seen[np.int64(bit >> np.uint64(6))] >> (bit & np.uint64(63))) & np.uint64(1))
+        for at in range(filled, maybe):
+            number = _number_of(values[places[at]], keys, slots)
+            places[filled], numbers[filled] = places[at], number
+            filled += number >= 0
+    return places[:filled], numbers[:filled]
+
+
+@numba.njit(cache=True, nogil=True)
+def _bit_of(spread: np.uint64, seen: Bits) -> np.uint64:
+    return (spread >> np.uint64(40)) & np.uint64(seen.size * 64 - 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _number_of(value: int, keys: Ints, slots: Slots) -> np.int64:
+    mask = np.int64(slots.size - 1)
+    slot = np.int64(mixed(value) >> np.uint64(20)) & mask
+    while slots[slot] != _EMPTY and keys[slots[slot]] != value:
+        slot = (slot + 1) & mask
+    return np.int64(slots[slot])

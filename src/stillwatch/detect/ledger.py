@@ -10,9 +10,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.detect.carriers import list_bounds
+from stillwatch.detect.carriers import list_bounds, marked_rows
 from stillwatch.detect.dealing import BUCKETS, Dealt, Small, bucket_of, deal, numbered
-from stillwatch.detect.keyindex import position
 from stillwatch.detect.pairs import Incidence
 
 if TYPE_CHECKING:
@@ -142,39 +141,36 @@ def _pairs(batch: pa.RecordBatch, wanted: Wanted, part: tuple[int, int]) -> pa.R
     account = wanted.accounts.find(batch["account_fp"].to_numpy())
     columns = [batch[name].fill_null(_MISSING).to_numpy(zero_copy_only=False) for name in wanted.columns]
     members = wanted.members
-    index = (members.keys, members.slots, members.seen, wanted.classes)
-    return deal(*_uses(*list_bounds(batch["keys"]), np.stack(columns), account, *index, *part))
+    found = marked_rows(*list_bounds(batch["keys"]), members.keys, members.slots, members.seen)
+    return deal(*_uses(*found, np.stack(columns), account, wanted.classes, *part))
 
 
 @numba.njit(cache=True, nogil=True)
 def _uses(
-    starts: Ints,
-    ends: Ints,
-    values: Ints,
-    columns: Ints,
-    account: Ints,
-    members: Ints,
-    slots: Small,
-    seen: npt.NDArray[np.uint64],
-    classes: Ints,
-    part: int,
-    parts: int,
+    row: Small, number: Small, columns: Ints, account: Ints, classes: Ints, part: int, parts: int
 ) -> tuple[Ints, Small]:
-    """Put the account beside every key of its exchanges that belongs to the given part of the keys."""
-    most = (ends - starts).sum() + columns.size
-    keys, owner, filled = np.empty(most, np.int64), np.empty(most, np.int32), 0
-    for row in range(starts.size):
-        length = ends[row] - starts[row]
-        for place in range(length + columns.shape[0]):
-            if place < length:
-                at = position(values[starts[row] + place], members, slots, seen)
-                known, key = at >= 0, classes[at] if at >= 0 else 0
-            else:
-                key = columns[place - length, row]
-                known = key != _MISSING
-            if known and (parts == 1 or bucket_of(key) * parts // BUCKETS == part):
-                keys[filled], owner[filled] = key, account[row]
-                filled += 1
+    """Put the account beside every key of its exchanges that belongs to the given part of the keys.
+
+    Args:
+        row: Row of each text key.
+        number: Its number.
+        columns: Other keys of each row, shape (columns, rows).
+        account: Account of each row.
+        classes: The key that stands for each text key.
+        part: Number of the part.
+        parts: In how many parts the keys are divided.
+    """
+    keys = np.empty(row.size + columns.size, np.int64)
+    owner = np.empty(keys.size, np.int32)
+    filled = 0
+    for at in range(row.size):
+        keys[filled], owner[filled] = classes[number[at]], account[row[at]]
+        filled += parts == 1 or bucket_of(keys[filled]) * parts // BUCKETS == part
+    for column in columns:
+        for at in range(column.size):
+            keys[filled], owner[filled] = column[at], account[at]
+            mine = parts == 1 or bucket_of(column[at]) * parts // BUCKETS == part
+            filled += mine and column[at] != _MISSING
     return keys[:filled], owner[:filled]
 
 
