@@ -15,6 +15,9 @@ from numba import njit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Rising = tuple[float, float, float]
+Kernel = tuple[float, float, Rising, Rising]
+
 _STIRLING_FROM = 32.0
 _FEW = 12
 
@@ -26,6 +29,21 @@ def log_rising_excess(a: float, k: float) -> float:
     The product itself for small k, log-gamma for small a, and for large a Stirling's series in difference
     form, where the two log-gammas would cancel.
     """
+    return float(log_rising_excess_of(rising(a), k))
+
+
+@njit(cache=True, nogil=True)
+def rising(a: float) -> Rising:
+    """What `log_rising_excess` of one `a` needs for every k: `a`, log-gamma or Stirling's tail, logarithm."""
+    if math.isinf(a):
+        return a, 0.0, a
+    return a, math.lgamma(a) if a < _STIRLING_FROM else _stirling_tail(a), math.log(a)
+
+
+@njit(cache=True, nogil=True)
+def log_rising_excess_of(start: Rising, k: float) -> float:
+    """`log_rising_excess` for many k, with `start` of `rising`."""
+    a, gamma, log_a = start
     if math.isinf(a) or k < 2.0:
         return 0.0
     if k <= _FEW and a > 1e-3:
@@ -34,9 +52,8 @@ def log_rising_excess(a: float, k: float) -> float:
             product *= 1.0 + i / a
         return math.log(product)
     if a < _STIRLING_FROM:
-        return math.lgamma(a + k) - math.lgamma(a) - k * math.log(a)
-    series = _stirling_tail(a + k) - _stirling_tail(a)
-    return float((a + k - 0.5) * math.log1p(k / a) - k + series)
+        return math.lgamma(a + k) - gamma - k * log_a
+    return float((a + k - 0.5) * math.log1p(k / a) - k + (_stirling_tail(a + k) - gamma))
 
 
 @njit(cache=True, nogil=True)
@@ -47,18 +64,30 @@ def _stirling_tail(x: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def log_kernel(hits: float, trials: float, mean: float, dispersion: float) -> float:
+def kernel(mean: float, dispersion: float) -> Kernel:
+    """What `log_kernel` of one distribution needs for every unit."""
+    return math.log(mean), math.log1p(-mean), rising(mean * dispersion), rising((1.0 - mean) * dispersion)
+
+
+@njit(cache=True, nogil=True)
+def log_kernel(given: Kernel, hits: float, trials: float) -> float:
     """The part of the log probability that depends on the mean; the rest cancels in a likelihood ratio."""
+    log_mean, log_rest, some, others = given
     misses = trials - hits
-    excess = log_rising_excess(mean * dispersion, hits) + log_rising_excess((1.0 - mean) * dispersion, misses)
-    return float(hits * math.log(mean) + misses * math.log1p(-mean) + excess)
+    excess = log_rising_excess_of(some, hits) + log_rising_excess_of(others, misses)
+    return float(hits * log_mean + misses * log_rest + excess)
 
 
 @njit(cache=True, nogil=True)
 def log_pmf(hits: float, trials: float, mean: float, dispersion: float) -> float:
     """Log probability of `hits` among `trials`."""
+    return float(_log_pmf(kernel(mean, dispersion), rising(dispersion), hits, trials))
+
+
+@njit(cache=True, nogil=True)
+def _log_pmf(given: Kernel, whole: Rising, hits: float, trials: float) -> float:
     ways = math.lgamma(trials + 1.0) - math.lgamma(hits + 1.0) - math.lgamma(trials - hits + 1.0)
-    return float(ways + log_kernel(hits, trials, mean, dispersion) - log_rising_excess(dispersion, trials))
+    return float(ways + log_kernel(given, hits, trials) - log_rising_excess_of(whole, trials))
 
 
 @njit(cache=True, nogil=True)
@@ -67,8 +96,9 @@ def log_pmfs(
 ) -> NDArray[np.float64]:
     """Log probabilities of many units under one distribution, shape (units,)."""
     result = np.empty(hits.size)
+    given, whole = kernel(mean, dispersion), rising(dispersion)
     for i in range(hits.size):
-        result[i] = log_pmf(hits[i], trials[i], mean, dispersion)
+        result[i] = _log_pmf(given, whole, hits[i], trials[i])
     return result
 
 
@@ -87,13 +117,13 @@ def log_mean_ratios(
     result = np.zeros(hits.size)
     ratios = np.empty(rates.size)
     for i in range(hits.size):
-        null = log_kernel(hits[i], trials[i], mean[i], dispersion[i])
-        used = 0
-        for rate in rates:
-            if rate > mean[i]:
-                ratios[used] = log_kernel(hits[i], trials[i], rate, dispersion[i]) - null
-                used += 1
-        if used:
-            top = ratios[:used].max()
-            result[i] = top + math.log(np.exp(ratios[:used] - top).sum() / used)
+        if i == 0 or mean[i] != mean[i - 1] or dispersion[i] != dispersion[i - 1]:
+            null, spread = kernel(mean[i], dispersion[i]), dispersion[i]
+            others = [kernel(rate, spread) for rate in rates if rate > mean[i]]
+        start = log_kernel(null, hits[i], trials[i])
+        for used in range(len(others)):
+            ratios[used] = log_kernel(others[used], hits[i], trials[i]) - start
+        if len(others) > 0:
+            top = ratios[: len(others)].max()
+            result[i] = top + math.log(np.exp(ratios[: len(others)] - top).sum() / len(others))
     return result

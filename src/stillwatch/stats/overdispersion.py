@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numba import njit
 
-from stillwatch.stats.betabinomial import log_rising_excess
+from stillwatch.stats.betabinomial import log_rising_excess_of, rising
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -167,7 +167,7 @@ def _log_posterior(
     """Log posterior of a dispersion at its smoothed mean, up to a constant."""
     s = math.exp(log_dispersion)
     mean = _smoothed_mean(hits, trials, weight, s)
-    a, b = mean * s, (1.0 - mean) * s
+    some, others, whole = rising(mean * s), rising((1.0 - mean) * s), rising(s)
     total = -0.5 * (log_dispersion - prior) ** 2
     log_mean, log_rest = math.log(mean), math.log1p(-mean)
     for i in range(hits.size):
@@ -176,8 +176,8 @@ def _log_posterior(
             total += weight[i] * (
                 hits[i] * log_mean
                 + misses * log_rest
-                + log_rising_excess(a, hits[i])
-                + log_rising_excess(b, misses)
-                - log_rising_excess(s, trials[i])
+                + log_rising_excess_of(some, hits[i])
+                + log_rising_excess_of(others, misses)
+                - log_rising_excess_of(whole, trials[i])
             )
     return total
