@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +18,10 @@ from stillwatch.cli.shows import coverage, explain
 from stillwatch.cli.worlds import world
 from stillwatch.model.errors import StillwatchError
 
-FAULT, BAD_INPUT, INTERRUPTED = 1, 2, 130
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FAULT, BAD_INPUT, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 
 
 class Program(click.Group):
@@ -24,26 +30,54 @@ class Program(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command of `ctx`; see `stillwatch.cli` for the exit status."""
         try:
-            return super().invoke(ctx)
-        except StillwatchError as error:
-            if ctx.params["debug"]:
-                raise
-            click.echo(f"stillwatch: {error}", err=True)
-            ctx.exit(BAD_INPUT)
-        except KeyboardInterrupt:
-            click.echo("stillwatch: interrupted; what was stored before is untouched.", err=True)
-            ctx.exit(INTERRUPTED)
+            return _flushed(super().invoke, ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except Exception as error:  # the last line of defence: one sentence, not a traceback
-            if ctx.params["debug"]:
+        except (Exception, KeyboardInterrupt) as error:  # the last line of defence: no traceback
+            if ctx.params["debug"] and isinstance(error, Exception):
                 raise
-            click.echo(
-                f"stillwatch: a fault of stillwatch itself ({type(error).__name__}); "
-                "run again with `stillwatch --debug …` and report what it prints.",
-                err=True,
-            )
-            ctx.exit(FAULT)
+            if isinstance(error, OSError):
+                _drop_output()
+            sentence, status = told(error)
+            if sentence:
+                click.echo(f"stillwatch: {sentence}", err=True)
+            ctx.exit(status)
+
+
+def told(error: BaseException) -> tuple[str, int]:
+    """Return what is said of a failure, and the exit status."""
+    match error:
+        case StillwatchError():
+            return str(error), BAD_INPUT
+        case KeyboardInterrupt():
+            return "interrupted; what was stored before is untouched.", INTERRUPTED
+        case BrokenPipeError():
+            return "", READER_GONE
+        case OSError():
+            reason = os.strerror(error.errno) if error.errno else "cannot be used"
+            remedy = "mend that and run again; what was stored before is untouched"
+            return f"{error.filename or 'input or output'}: {reason.lower()}; {remedy}.", BAD_INPUT
+        case MemoryError():
+            return "memory is exhausted; free some and run again, with fewer --threads.", BAD_INPUT
+    remedy = "run again with `stillwatch --debug …` and report what it prints"
+    return f"a fault of stillwatch itself ({type(error).__name__}); {remedy}.", FAULT
+
+
+def _flushed(invoke: Callable[[click.Context], Any], ctx: click.Context) -> Any:
+    """Run a command and write out what it printed, so that what fails then is told as well."""
+    try:
+        return invoke(ctx)
+    finally:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+
+
+def _drop_output() -> None:
+    """Lead standard output nowhere, since what is left in its buffer would fail once more at the end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
