@@ -164,7 +164,11 @@ def _tuple(counts: npt.NDArray[np.float64] | Ints) -> tuple[int, ...]:
 
 def links_of(accounts: Ints, pairs: Pairs) -> list[Link]:
     """Return the strongest validated pairs among the best connected members, as indexes of `accounts`."""
-    both = np.flatnonzero(np.isin(pairs.a, accounts) & np.isin(pairs.b, accounts))
+    if pairs.a.size == 0:
+        return []
+    inside = np.zeros(max(int(pairs.b.max()), int(accounts.max())) + 1, np.bool_)
+    inside[accounts] = True
+    both = np.flatnonzero(inside[pairs.a] & inside[pairs.b])
     member, degree = np.unique(np.concatenate([pairs.a[both], pairs.b[both]]), return_counts=True)
     linked = member[np.argsort(-degree, kind="stable")][:_MOST_LINKED]
     shown = both[np.isin(pairs.a[both], linked) & np.isin(pairs.b[both], linked)]

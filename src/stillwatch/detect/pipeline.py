@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import ibis
@@ -18,6 +19,7 @@ from stillwatch.detect.book import Book, account_totals, make_book
 from stillwatch.detect.crowd import find_crowds
 from stillwatch.detect.crowd_judgement import Scene, judge_crowds, with_crowds
 from stillwatch.detect.discovery import Discovered, discover
+from stillwatch.detect.keyindex import KeyIndex
 from stillwatch.detect.pairs import Pairs
 from stillwatch.detect.profiles import COVARIANCE
 from stillwatch.detect.tables import DISCOVERY, Span, Tables, measure_span, slice_of
@@ -76,7 +78,7 @@ def detect(
     judged = with_crowds(judged, judge_crowds(scene, crowds, judged))
     shown.advance()
     audit = audit_null(observed.pool.placebos, _covariance_p([one.evidence for one in judged]), config.seed)
-    groups = _assembled(exchanges, judged, discovered, book, config, now)
+    groups = _assembled(exchanges, tables, judged, discovered, book, config, now)
     shown.finish()
     return Detection(
         groups=tuple(groups),
@@ -97,7 +99,9 @@ def _prepared(exchanges: ir.Table, span: Span) -> ir.Table:
 
 
 def _read_book(exchanges: ir.Table, tables: Tables) -> Book:
-    totals = account_totals(exchanges).to_pyarrow()
+    with ThreadPoolExecutor(1) as other:  # compiled code is loaded while the engine counts
+        other.submit(KeyIndex.of, np.empty(0, np.int64))
+        totals = account_totals(exchanges).to_pyarrow()
     return make_book(totals, tables.accounts.to_pyarrow(), tables.enforcement.to_pyarrow())
 
 
@@ -123,6 +127,7 @@ def _covariance_p(evidence: Sequence[Evidence]) -> np.ndarray[tuple[int], np.dty
 
 def _assembled(
     exchanges: ir.Table,
+    tables: Tables,
     judged: Sequence[Judged],
     discovered: Discovered,
     book: Book,
@@ -131,7 +136,7 @@ def _assembled(
 ) -> list[Group]:
     if not judged:
         return []
-    names = _names(exchanges, judged, book)
+    names = _names(tables, judged, book)
     accused = [one for one in judged if one.verdict in _ACCUSED and one.keys.size]
     described = iter(_skeletons(exchanges, accused, discovered, book, config))
     graph = [
@@ -145,11 +150,19 @@ def _assembled(
     ]
 
 
-def _names(exchanges: ir.Table, judged: Sequence[Judged], book: Book) -> dict[int, str]:
-    """Read the account ids of all members."""
+def _names(tables: Tables, judged: Sequence[Judged], book: Book) -> dict[int, str]:
+    """Read the account ids of all members: from the operator's records, from the log where there is none."""
     members = np.unique(np.concatenate([one.membership.strands.account for one in judged]))
-    wanted = ibis.memtable(pa.table({"account_fp": book.fingerprint[members]}))
-    sent = exchanges.semi_join(wanted, "account_fp").select("account_fp", "account_id")
+    wanted = book.fingerprint[members]
+    names = _ids(tables.accounts, wanted)
+    missing = wanted[~book.known[members]]
+    return names | _ids(tables.exchanges, missing) if missing.size else names
+
+
+def _ids(table: ir.Table, accounts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> dict[int, str]:
+    """Read the account ids that belong to some fingerprints."""
+    wanted = ibis.memtable(pa.table({"account_fp": accounts}))
+    sent = table.semi_join(wanted, "account_fp").select("account_fp", "account_id")
     rows = sent.group_by("account_fp").aggregate(account_id=sent.account_id.min()).to_pyarrow()
     return dict(zip(rows["account_fp"].to_pylist(), rows["account_id"].to_pylist(), strict=True))
 
