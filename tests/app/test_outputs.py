@@ -101,20 +101,6 @@ def test_foreign_campaign_file_is_told_with_its_line(tmp_path, line):
         outputs.read_known(tmp_path)
 
 
-def test_a_crash_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "report.html"
-    path.write_bytes(b"old")
-
-    def crash(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(outputs.os, "fsync", crash)
-    with pytest.raises(OSError, match="No space"):
-        outputs.write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_out_that_is_a_file_is_told(tmp_path, make_detection):
     (tmp_path / "taken").write_text("x")
     with pytest.raises(InputError, match="taken"):

@@ -1,3 +1,5 @@
+import errno
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -56,6 +58,32 @@ def test_what_was_served_before_the_commitment_is_refused_whole(epoch):
     with pytest.raises(InputError, match=r"'r7'.*before its epoch was opened, and so were 0 more"):
         append_items(epoch, [made(6), made(7, NOW - timedelta(seconds=1))])
     assert read_epoch(epoch).items == before
+
+
+def test_a_full_disk_adds_all_or_nothing(epoch, monkeypatch):
+    before = (epoch / ITEMS).read_bytes()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        for act in (
+            lambda: append_items(epoch, [made(8)]),
+            lambda: seal_epoch(epoch, NOW),
+            lambda: erase_expired(epoch, NOW + timedelta(days=11)),
+        ):
+            with pytest.raises(InputError, match="No space left on device; mend that and run again"):
+                act()
+    assert (epoch / ITEMS).read_bytes() == before
+    append_items(epoch, [made(8)])
+    assert seal_epoch(epoch, NOW).items == 7
+
+
+def test_a_seed_that_others_may_read_is_refused(epoch):
+    (epoch / SEED).chmod(0o644)
+    with pytest.raises(InputError, match="the twin seed may be read by other users; run `chmod 600"):
+        read_epoch(epoch)
 
 
 def test_the_secret_is_for_its_owner_and_in_no_public_file(epoch):

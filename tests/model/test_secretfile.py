@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 
 import pytest
@@ -26,6 +28,18 @@ def test_an_existing_file_stays_as_it_is(tmp_path):
     with pytest.raises(InputError, match=r"the test key cannot be written .*; name a new file"):
         write_secret(path, b"second", "test key")
     assert read_secret(path, "test key") == b"first"
+
+
+def test_a_full_disk_leaves_no_part_of_a_key(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        with pytest.raises(InputError, match=r"cannot be written \(No space left on device\)"):
+            write_secret(tmp_path / "key", b"secret", "test key")
+    assert list(tmp_path.iterdir()) == []
+    write_secret(tmp_path / "key", b"secret", "test key")
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601, 0o644, 0o660])

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stillwatch import __version__
-from stillwatch.app.outputs import write_atomically
 from stillwatch.lineage.evidence import EVIDENCE, Document, evidence_bytes, read_document, verify
 from stillwatch.lineage.report import REPORT, render_report
 from stillwatch.lineage.session import Session
@@ -19,6 +18,7 @@ from stillwatch.lineage.session_plan import Plan, plan_digest, read_plan, write_
 from stillwatch.lineage.suspect_file import FileSuspect
 from stillwatch.lineage.suspect_http import HttpSuspect, only_model
 from stillwatch.model.errors import InputError
+from stillwatch.model.wholefile import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,6 +19,7 @@ from stillwatch.mark.keys import SECRET_BYTES, MasterKey
 from stillwatch.mark.prf import MISSING
 from stillwatch.mark.schemes import DualKeyGumbel, GreenList, GumbelMax, SynthId
 from stillwatch.model.errors import InputError
+from stillwatch.model.wholefile import write_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,8 +115,7 @@ def commit_keys(
     keys = MasterKey.load(master).epoch(epoch)
     promised = commitments.publish(keys, f"{scheme.name} {scheme.version}", names, made)
     try:
-        with out.open("xb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(promised), indent=1) + b"\n")
+        write_once(out, msgspec.json.format(msgspec.json.encode(promised), indent=1) + b"\n")
     except OSError as error:
         raise InputError(str(out), f"cannot be written ({error.strerror})", "name a new file") from None
     return promised

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from stillwatch.app.identity import Known, known
 from stillwatch.model.coverage import CoverageCard
 from stillwatch.model.errors import InputError, Rejected
 from stillwatch.model.findings import Detection, Group, NullAudit, Verdict, decode_group, encode_line
+from stillwatch.model.wholefile import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -89,20 +89,6 @@ def write_outputs(
             write_atomically(out / name, content)
     except OSError as error:
         raise InputError(str(out), error.strerror or "cannot be written", "choose another --out") from None
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Put `content` at `path` so that a reader sees the old file or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def summarise(detection: Detection, generated_at: datetime, version: str) -> Summary:

@@ -12,7 +12,7 @@ import msgspec
 from stillwatch import __version__
 from stillwatch.app.config import Settings, section
 from stillwatch.app.identity import carry_over
-from stillwatch.app.outputs import read_known, write_atomically, write_outputs
+from stillwatch.app.outputs import read_known, write_outputs
 from stillwatch.app.sides import put_sides, rejected_rows
 from stillwatch.app.skeletons import with_words
 from stillwatch.cases import render_report
@@ -24,6 +24,7 @@ from stillwatch.ingest.fingerprint import FingerprintKey
 from stillwatch.ingest.fingerprint.key import hkdf_sha256
 from stillwatch.model.coverage import CoverageCard, card
 from stillwatch.model.errors import InputError
+from stillwatch.model.wholefile import write_atomically
 from stillwatch.store import StoreReader, StoreWriter, open_store
 
 if TYPE_CHECKING:

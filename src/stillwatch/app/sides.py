@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stillwatch.app.outputs import write_atomically
 from stillwatch.ingest import FileReport, read_accounts, read_enforcement
 from stillwatch.model.errors import Rejected
 from stillwatch.model.findings import encode_line
+from stillwatch.model.wholefile import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path

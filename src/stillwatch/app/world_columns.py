@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.app.outputs import write_atomically
 from stillwatch.app.pipeline import KEY_CHECK, KEY_FILE, STORE
 from stillwatch.ingest.assembly import client_words, sampling_words
 from stillwatch.ingest.fingerprint import FingerprintKey, fingerprint, hash_column
@@ -20,6 +19,7 @@ from stillwatch.ingest.fingerprint.key import hkdf_sha256
 from stillwatch.model.errors import InputError
 from stillwatch.model.progress import Progress, Silent
 from stillwatch.model.views import KeyKind
+from stillwatch.model.wholefile import write_atomically
 from stillwatch.store import StoreWriter
 from stillwatch.worlds.block import TRUTH_SCHEMA
 from stillwatch.worlds.columns import Chunk, play_columns

@@ -10,6 +10,7 @@ import msgspec
 
 from stillwatch.lineage.chain import digest, plain
 from stillwatch.model.errors import InputError
+from stillwatch.model.wholefile import write_once
 
 FORMAT = "stillwatch-plan/1"
 Method = Literal["sample", "log_prob", "rank"]
@@ -214,8 +215,7 @@ def write_plan(path: Path, plan: Plan) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(plan), indent=2) + b"\n")
+        write_once(path, msgspec.json.format(msgspec.json.encode(plan), indent=2) + b"\n")
     except FileExistsError:
         raise InputError(
             str(path), "is a plan already", "run the test on it or choose another --out"

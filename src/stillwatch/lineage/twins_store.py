@@ -11,9 +11,9 @@ An epoch is a directory:
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -21,12 +21,17 @@ import msgspec
 from stillwatch.lineage.chain import canonical, leaf_hash, merkle_root
 from stillwatch.lineage.twins import TwinDesign, TwinItem, TwinSeed
 from stillwatch.model.errors import InputError
+from stillwatch.model.secretfile import read_secret, write_secret
+from stillwatch.model.wholefile import write_atomically, write_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 _Record = TypeVar("_Record")
+_OWNER = 0o600
+_CHUNK = 1 << 20
+_AGAIN = "mend that and run again; nothing is half done"
 OPENING, SEED, ITEMS, SEAL = "opening.json", "seed", "items.jsonl", "seal.json"
 
 
@@ -108,13 +113,11 @@ def open_epoch(directory: Path, epoch: str, design: TwinDesign, secret: bytes, n
     opening = Opening(epoch, now, design, TwinSeed(secret).commitment())
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(directory / SEED, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secret.hex() + "\n")
-        (directory / OPENING).write_bytes(_pretty(opening))
-        (directory / ITEMS).touch(mode=0o600)
-    except FileExistsError:
-        raise InputError(str(directory), "holds an epoch already", "choose a new directory") from None
+        if (directory / SEED).exists():
+            raise InputError(str(directory), "holds an epoch already", "choose a new directory")
+        write_secret(directory / SEED, f"{secret.hex()}\n".encode(), "twin seed")
+        write_once(directory / ITEMS, b"", _OWNER)
+        write_once(directory / OPENING, _pretty(opening))
     except OSError as error:
         raise InputError(str(directory), error.strerror or "cannot be written", "choose another") from None
     return opening
@@ -137,10 +140,9 @@ def append_items(directory: Path, items: Iterable[TwinItem]) -> None:
             f"was served before its epoch was opened, and so were {len(early) - 1} more",
             "add only answers that were served after the commitment",
         )
-    with (directory / ITEMS).open("ab") as file:
-        file.write(b"".join(msgspec.json.encode(item) + b"\n" for item in items))
-        file.flush()
-        os.fsync(file.fileno())
+    fresh = (msgspec.json.encode(item) + b"\n" for item in items)
+    with (directory / ITEMS).open("rb") as file:
+        _write_items(directory, chain(iter(lambda: file.read(_CHUNK), b""), fresh))
 
 
 def seal_epoch(directory: Path, now: datetime) -> Seal:
@@ -156,7 +158,10 @@ def seal_epoch(directory: Path, now: datetime) -> Seal:
         raise InputError(str(directory), "has two items of one request", "keep one of them and seal again")
     root = merkle_root(found.leaves).hex()
     seal = Seal(found.opening.epoch, now, len(found.leaves), root, found.opening.commitment)
-    (directory / SEAL).write_bytes(_pretty(seal))
+    try:
+        write_once(directory / SEAL, _pretty(seal))
+    except OSError as error:
+        raise InputError(str(directory / SEAL), error.strerror or "cannot be written", _AGAIN) from None
     return seal
 
 
@@ -171,14 +176,15 @@ def erase_expired(directory: Path, now: datetime) -> int:
         if isinstance(line, TwinItem) and line.expires_at <= now:
             record, erased = Erased(line.id, item_leaf(line).hex()), erased + 1
         lines.append(msgspec.json.encode(record) + b"\n")
-    fresh = directory / f".{ITEMS}.{os.getpid()}"
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(b"".join(lines))
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(directory / ITEMS)
+    _write_items(directory, lines)
     return erased
+
+
+def _write_items(directory: Path, lines: Iterable[bytes]) -> None:
+    try:
+        write_atomically(directory / ITEMS, lines, _OWNER)
+    except OSError as error:
+        raise InputError(str(directory / ITEMS), error.strerror or "cannot be written", _AGAIN) from None
 
 
 def read_epoch(directory: Path) -> Epoch:
@@ -230,8 +236,8 @@ def _line(line: bytes) -> TwinItem | Erased:
 
 def _seed(path: Path) -> TwinSeed:
     try:
-        return TwinSeed(bytes.fromhex(path.read_text("ascii").strip()))
-    except (OSError, ValueError):
+        return TwinSeed(bytes.fromhex(read_secret(path, "twin seed").decode("ascii").strip()))
+    except ValueError:
         raise InputError(str(path), "is not a seed in hexadecimal", "restore the file") from None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stillwatch.model.errors import InputError
+from stillwatch.model.wholefile import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +90,4 @@ class EpochPlan(msgspec.Struct, frozen=True):
 
     def save(self, path: Path) -> None:
         """Write the plan to `path`, replacing an older one whole or not at all."""
-        draft = path.with_name(path.name + ".part")
-        draft.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
-        draft.replace(path)
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")

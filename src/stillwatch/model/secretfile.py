@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from stillwatch.model.errors import InputError
+from stillwatch.model.wholefile import write_once
 
 _OTHERS = 0o077
 _OWNER = 0o600
@@ -25,18 +26,13 @@ def write_secret(path: Path, secret: bytes, what: str) -> None:
         InputError: The file exists or cannot be written.
     """
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER)
+        write_once(path, secret, _OWNER)
     except OSError as error:
         raise InputError(
             str(path),
             f"the {what} cannot be written ({error.strerror})",
             "name a new file in a folder that you may write to",
         ) from error
-    with os.fdopen(handle, "wb") as file:
-        os.fchmod(handle, _OWNER)
-        file.write(secret)
-        file.flush()
-        os.fsync(handle)
 
 
 def read_secret(path: Path, what: str) -> bytes:
