@@ -87,7 +87,7 @@ class TwinWorld:
                         prompt=prompt,
                     )
                 )
-            append_items(place, made)
+            append_items(place, made, SEALED)
             seal_epoch(place, SEALED)
         self.epochs = [read_epoch(folder / "twins" / f"e{number}") for number in range(epochs)]
 

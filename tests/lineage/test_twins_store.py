@@ -23,6 +23,7 @@ from stillwatch.lineage.twins_store import (
 )
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
+LATER = NOW + timedelta(days=30)
 RANDOM = bytes(range(32))
 DESIGN = TwinDesign(lifetime_days=10)
 
@@ -38,16 +39,16 @@ def made(number, served_at=NOW):
 def epoch(tmp_path):
     place = tmp_path / "epoch"
     open_epoch(place, "2026-w47", DESIGN, RANDOM, NOW)
-    append_items(place, [made(number) for number in range(5)])
-    append_items(place, [made(5, NOW + timedelta(days=30))])
+    append_items(place, [made(number) for number in range(5)], LATER)
+    append_items(place, [made(5, LATER)], LATER)
     return place
 
 
 def test_what_is_written_is_read_again_and_proved_by_the_seal(epoch):
-    seal = seal_epoch(epoch, NOW)
+    seal = seal_epoch(epoch, LATER)
     found = read_epoch(epoch)
     assert found.seal == seal
-    assert found.items == (*map(made, range(5)), made(5, NOW + timedelta(days=30)))
+    assert found.items == (*map(made, range(5)), made(5, LATER))
     for place, item in zip(found.places, found.items, strict=True):
         path = merkle_path(merkle_levels(found.leaves), place)
         assert proves(item_leaf(item), place, seal.items, path, bytes.fromhex(seal.root))
@@ -55,9 +56,19 @@ def test_what_is_written_is_read_again_and_proved_by_the_seal(epoch):
 
 def test_what_was_served_before_the_commitment_is_refused_whole(epoch):
     before = read_epoch(epoch).items
-    with pytest.raises(InputError, match=r"'r7'.*before its epoch was opened, and so were 0 more"):
-        append_items(epoch, [made(6), made(7, NOW - timedelta(seconds=1))])
+    with pytest.raises(InputError, match=r"'r7'.*between the opening of its epoch and now, nor were 0 more"):
+        append_items(epoch, [made(6), made(7, NOW - timedelta(seconds=1))], LATER)
     assert read_epoch(epoch).items == before
+
+
+def test_what_is_served_after_now_is_neither_added_nor_sealed(epoch):
+    before = read_epoch(epoch).items
+    with pytest.raises(InputError, match=r"'r7'.*between the opening of its epoch and now"):
+        append_items(epoch, [made(6), made(7, LATER + timedelta(seconds=1))], LATER)
+    assert read_epoch(epoch).items == before
+    with pytest.raises(InputError, match="has items served after now"):
+        seal_epoch(epoch, LATER - timedelta(seconds=1))
+    assert read_epoch(epoch).seal is None
 
 
 def test_a_full_disk_adds_all_or_nothing(epoch, monkeypatch):
@@ -69,15 +80,15 @@ def test_a_full_disk_adds_all_or_nothing(epoch, monkeypatch):
     with monkeypatch.context() as disk:
         disk.setattr(os, "fsync", full)
         for act in (
-            lambda: append_items(epoch, [made(8)]),
-            lambda: seal_epoch(epoch, NOW),
+            lambda: append_items(epoch, [made(8)], LATER),
+            lambda: seal_epoch(epoch, LATER),
             lambda: erase_expired(epoch, NOW + timedelta(days=11)),
         ):
             with pytest.raises(InputError, match="No space left on device; mend that and run again"):
                 act()
     assert (epoch / ITEMS).read_bytes() == before
-    append_items(epoch, [made(8)])
-    assert seal_epoch(epoch, NOW).items == 7
+    append_items(epoch, [made(8)], LATER)
+    assert seal_epoch(epoch, LATER).items == 7
 
 
 def test_a_seed_that_others_may_read_is_refused(epoch):
@@ -87,14 +98,14 @@ def test_a_seed_that_others_may_read_is_refused(epoch):
 
 
 def test_the_secret_is_for_its_owner_and_in_no_public_file(epoch):
-    seal_epoch(epoch, NOW)
+    seal_epoch(epoch, LATER)
     assert (epoch / SEED).stat().st_mode & 0o077 == 0
     for public in ("opening.json", "seal.json", ITEMS):
         assert RANDOM.hex() not in (epoch / public).read_text()
 
 
 def test_erased_items_leave_the_seal_whole(epoch):
-    seal_epoch(epoch, NOW)
+    seal_epoch(epoch, LATER)
     assert erase_expired(epoch, NOW + timedelta(days=11)) == 5
     found = read_epoch(epoch)
     assert [item.id for item in found.items] == ["r5"]
@@ -111,7 +122,7 @@ def test_no_content_is_in_what_may_be_shown():
 
 @pytest.mark.parametrize("damage", ["change", "drop", "swap"])
 def test_a_damaged_epoch_is_refused(epoch, damage):
-    seal_epoch(epoch, NOW)
+    seal_epoch(epoch, LATER)
     lines = (epoch / ITEMS).read_text().splitlines(keepends=True)
     damaged = {
         "change": [lines[0].replace("-1.0", "-1.5"), *lines[1:]],
@@ -132,19 +143,19 @@ def test_another_seed_is_refused(epoch):
 def test_order_of_events(epoch, tmp_path):
     with pytest.raises(InputError, match="holds an epoch already"):
         open_epoch(epoch, "again", DESIGN, RANDOM, NOW)
-    seal_epoch(epoch, NOW)
+    seal_epoch(epoch, LATER)
     with pytest.raises(InputError, match="is sealed"):
-        append_items(epoch, [made(9)])
+        append_items(epoch, [made(9)], LATER)
     with pytest.raises(InputError, match="sealed already"):
-        seal_epoch(epoch, NOW)
+        seal_epoch(epoch, LATER)
     with pytest.raises(InputError, match="epoch"):
         read_epoch(tmp_path / "nowhere")
 
 
 def test_one_request_twice_is_refused(epoch):
-    append_items(epoch, [made(1)])
+    append_items(epoch, [made(1)], LATER)
     with pytest.raises(InputError, match="two items of one request"):
-        seal_epoch(epoch, NOW)
+        seal_epoch(epoch, LATER)
 
 
 def test_a_broken_line_is_named_by_its_number(epoch):

@@ -38,13 +38,14 @@ def begin_epoch(directory: Path, design: TwinDesign, now: datetime) -> Opening:
     return open_epoch(directory, directory.name, design, secrets.token_bytes(SEED_BYTES), now)
 
 
-def add_items(directory: Path, lines: Path) -> int:
+def add_items(directory: Path, lines: Path, now: datetime) -> int:
     """Add drawn answers from a file of JSON lines to an epoch, and return how many.
 
     A request that the seed does not sample is refused: which requests get twins was not ours to choose.
 
     Raises:
-        InputError: A line is not of the form, or a request was not sampled; nothing is added then.
+        InputError: A line is not of the form, a request was not sampled, or an answer was not served between
+            the opening of the epoch and `now`; nothing is added then.
     """
     epoch = read_epoch(directory)
     try:
@@ -56,7 +57,7 @@ def add_items(directory: Path, lines: Path) -> int:
         _item(epoch.seed, epoch.opening.design, line, f"{lines}:{number}")
         for number, line in enumerate(content.splitlines(), 1)
     ]
-    append_items(directory, items)
+    append_items(directory, items, now)
     return len(items)
 
 

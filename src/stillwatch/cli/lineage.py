@@ -173,7 +173,7 @@ def add(directory: Path, lines: Path) -> None:
     """Add drawn answers (JSON lines, see docs/evidence.md) to the open epoch in DIRECTORY."""
     from stillwatch.app.lineage_twins import add_items  # noqa: PLC0415 - takes a second to load
 
-    click.echo(f"Added {add_items(directory, lines)} items.")
+    click.echo(f"Added {add_items(directory, lines, datetime.now(UTC))} items.")
 
 
 @twins.command()

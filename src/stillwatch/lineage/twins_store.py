@@ -123,22 +123,22 @@ def open_epoch(directory: Path, epoch: str, design: TwinDesign, secret: bytes, n
     return opening
 
 
-def append_items(directory: Path, items: Iterable[TwinItem]) -> None:
+def append_items(directory: Path, items: Iterable[TwinItem], now: datetime) -> None:
     """Add items to an open epoch, all of them or none.
 
     Raises:
-        InputError: The epoch is sealed, or an item was served before it was opened: the choice of what is
-            served was not committed then, and nobody could verify it.
+        InputError: The epoch is sealed, or an item was served before it was opened, when the choice of what
+            is served was not committed yet, or is served after `now`: nobody could verify it.
     """
     if (directory / SEAL).exists():
         raise InputError(str(directory), "is sealed", "open a new epoch")
     items, opened = list(items), _read(directory / OPENING, Opening).opened_at
-    early = [item.id for item in items if item.served_at < opened]
-    if early:
+    outside = [item.id for item in items if not opened <= item.served_at <= now]
+    if outside:
         raise InputError(
-            f"twin item {early[0]!r}",
-            f"was served before its epoch was opened, and so were {len(early) - 1} more",
-            "add only answers that were served after the commitment",
+            f"twin item {outside[0]!r}",
+            f"was not served between the opening of its epoch and now, nor were {len(outside) - 1} more",
+            "add only answers that were served after the commitment, by a clock that is right",
         )
     fresh = (msgspec.json.encode(item) + b"\n" for item in items)
     with (directory / ITEMS).open("rb") as file:
@@ -149,13 +149,16 @@ def seal_epoch(directory: Path, now: datetime) -> Seal:
     """End an epoch and return what is to be published.
 
     Raises:
-        InputError: The epoch is sealed already, or two items have the same identifier.
+        InputError: The epoch is sealed already, two items have the same identifier, or one is served after
+            `now`.
     """
     found = read_epoch(directory)
     if found.seal is not None:
         raise InputError(str(directory), "is sealed already", "open a new epoch")
     if len({item.id for item in found.items}) < len(found.items):
         raise InputError(str(directory), "has two items of one request", "keep one of them and seal again")
+    if any(item.served_at > now for item in found.items):
+        raise InputError(str(directory), "has items served after now", "set the clock right and seal again")
     root = merkle_root(found.leaves).hex()
     seal = Seal(found.opening.epoch, now, len(found.leaves), root, found.opening.commitment)
     try:
