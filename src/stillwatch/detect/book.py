@@ -28,6 +28,8 @@ LINKING = {"payment_fp": KeyKind.PAYMENT, "device_fp": KeyKind.DEVICE, "signup_i
 _THROWAWAY = ("virtual_card", "prepaid")
 _STRONG = ("organisation", "identity")
 _DAY = 86_400.0
+_PAYMENTS = 3
+"""Kinds of payment: unknown, throwaway, another."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,18 @@ class Book:
             code: Volumes.of(self.exchanges[self.language == code])
             for code in np.unique(self.language[self.language >= 0]).tolist()
         }
+
+    @cached_property
+    def records(self) -> tuple[Ints, Floats]:
+        """Cells of records, age in octaves of days and kind of payment, and the shares of the cells.
+
+        Returns:
+            Numbers of cells, shape (A,), and the share of all accounts in each cell.
+        """
+        last = np.nanmax(self.created, initial=0.0)
+        age = np.log2(1.0 + np.nan_to_num(last - self.created)).astype(np.int64)
+        cell = age * _PAYMENTS + self.throwaway - MISSING
+        return cell, np.bincount(cell) / cell.size
 
 
 def account_totals(exchanges: ir.Table) -> ir.Table:

@@ -95,15 +95,20 @@ def _dealt(keys: Ints) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
 def _deal(keys: Ints, accounts: Small) -> tuple[Ints, Small]:
-    place = _edges(keys)
+    # NumPy asks for huge pages where compiled code would not, and touching these costs a fraction
     dealt, owner = np.empty(keys.size, np.int64), np.empty(keys.size, np.int32)
+    _write(keys, accounts, dealt, owner)
+    return dealt, owner
+
+
+@numba.njit(cache=True, nogil=True)
+def _write(keys: Ints, accounts: Small, dealt: Ints, owner: Small) -> None:
+    place = _edges(keys)
     for at in range(keys.size):
         bucket = bucket_of(keys[at])
         dealt[place[bucket]], owner[place[bucket]] = keys[at], accounts[at]
         place[bucket] += 1
-    return dealt, owner
 
 
 @numba.njit(cache=True, nogil=True)

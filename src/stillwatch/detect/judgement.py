@@ -360,20 +360,20 @@ def merged(judged: Sequence[Judged], least_inside: float = 0.6) -> list[Judged]:
     """
     members = [one.membership.strands.account for one in judged]
     shared = membership.overlaps(members)
-    size = np.array([accounts.size for accounts in members], dtype=np.int64)
-    kept: list[int] = []
-    for i in np.argsort(-size, kind="stable").tolist():
-        common = dict(zip(*membership.row_of(shared, i), strict=True))
-        alike = {j: count for j, count in common.items() if judged[j].verdict is judged[i].verdict and j != i}
+    size = [accounts.size for accounts in members]
+    kept: dict[int, None] = {}
+    for i in sorted(range(len(size)), key=lambda i: -size[i]):
+        common = zip(*membership.row_of(shared, i), strict=True)
+        alike = {j: count for j, count in common if judged[j].verdict is judged[i].verdict and j != i}
         parts = {j: count for j, count in alike.items() if count >= least_inside * size[j]}
-        if any(alike.get(j, 0) >= least_inside * size[i] for j in kept) or _is_sum(parts, shared, size, i):
-            continue
-        kept.append(i)
+        inside = any(count >= least_inside * size[i] and j in kept for j, count in alike.items())
+        if not inside and not _is_sum(parts, shared, size, i):
+            kept[i] = None
     order = {Verdict.CAMPAIGN: 0, Verdict.UNDECIDED: 1}
     return sorted((judged[i] for i in kept), key=lambda one: order.get(one.verdict, 2))
 
 
-def _is_sum(parts: dict[int, int], shared: sparse.csr_array, size: Ints, whole: int) -> bool:
+def _is_sum(parts: dict[int, int], shared: sparse.csr_array, size: Sequence[int], whole: int) -> bool:
     """Tell whether two or more `parts` that have hardly an account in common make up the whole group.
 
     Args:
@@ -383,10 +383,9 @@ def _is_sum(parts: dict[int, int], shared: sparse.csr_array, size: Ints, whole: 
         whole: Number of the whole group.
     """
     chosen: list[int] = []
-    for j in sorted(parts, key=lambda j: (-parts[j], j)):
+    large = [j for j, count in parts.items() if count >= _LEAST_OF_SUM * size[whole]]
+    for j in sorted(large, key=lambda j: (-parts[j], j)):
         common = dict(zip(*membership.row_of(shared, j), strict=True))
-        if parts[j] >= _LEAST_OF_SUM * size[whole] and all(
-            common.get(k, 0) <= _MOST_IN_COMMON * min(size[j], size[k]) for k in chosen
-        ):
+        if all(common.get(k, 0) <= _MOST_IN_COMMON * min(size[j], size[k]) for k in chosen):
             chosen.append(j)
     return len(chosen) > 1 and sum(parts[j] for j in chosen) >= _WHOLE * size[whole]

@@ -86,13 +86,21 @@ def joined(parts: Sequence[Ledger], accounts: int) -> tuple[Keys, Incidence]:
     sampled = np.concatenate([part.sampled for part in parts])
     account = np.concatenate([part.account for part in parts])
     order = np.argsort(columns[0])
-    start = np.cumsum(sampled) - sampled
-    length = sampled[order]
-    row = np.repeat(start[order] - (np.cumsum(length) - length), length) + np.arange(account.size)
-    incidence = Incidence(
-        np.repeat(np.arange(order.size), length), account[row].astype(np.int64), order.size, accounts
-    )
+    key, user = np.empty(account.size, np.int64), np.empty(account.size, np.int64)
+    _write(order, sampled, account, key, user)
+    incidence = Incidence(key, user, order.size, accounts)
     return Keys(*(column[order] for column in columns)), incidence
+
+
+@numba.njit(cache=True, nogil=True)
+def _write(order: Ints, sampled: Ints, account: Ints, key: Ints, user: Ints) -> None:
+    """Write the accounts of each key in the given order of keys, beside the number of the key."""
+    ends, filled = np.cumsum(sampled), 0
+    for number in range(order.size):
+        end = ends[order[number]]
+        for row in range(end - sampled[order[number]], end):
+            key[filled], user[filled] = number, account[row]
+            filled += 1
 
 
 def _columns(keys: Keys) -> tuple[Ints, Ints, Ints, Ints]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.detect.book import MISSING
 from stillwatch.detect.carriers import CLASS_BITS
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ Ints = npt.NDArray[np.int64]
 _REFUSED = 100.0
 """E-value against membership from which records refuse: at most one member in a hundred is lost."""
 _LINKS = ("payment_fp", "device_fp")
-_PAYMENTS = 3
-"""Kinds of payment: unknown, throwaway, another."""
 
 
 def completed_organisations(org: Ints, bits: Ints, unknown: Bools, least: int) -> Ints:
@@ -97,8 +94,7 @@ def refused_by_records(members: Ints, book: Book) -> Bools:
     Returns:
         Shape of `members`.
     """
-    cell = _cells(book)
-    everybody = np.bincount(cell) / cell.size
+    cell, everybody = book.records
     mine = cell[members]
     held = np.bincount(mine, minlength=everybody.size)
     alone = held[mine] == 1
@@ -110,18 +106,12 @@ def refused_by_records(members: Ints, book: Book) -> Bools:
     return refused & ~_linked(members, book)
 
 
-def _cells(book: Book) -> Ints:
-    """Number the cells of records of all accounts."""
-    last = np.nanmax(book.created, initial=0.0)
-    age = np.log2(1.0 + np.nan_to_num(last - book.created)).astype(np.int64)
-    return age * _PAYMENTS + book.throwaway - MISSING
-
-
 def _linked(members: Ints, book: Book) -> Bools:
     """Tell who shares payment or device with another member."""
     linked = np.zeros(members.size, np.bool_)
     for name in _LINKS:
         code = book.codes[name][members]
-        known = code >= 0
-        linked[known] |= np.bincount(code[known])[code[known]] > 1
+        known = np.flatnonzero(code >= 0)
+        _, place, count = np.unique(code[known], return_inverse=True, return_counts=True)
+        linked[known] |= count[place] > 1
     return linked

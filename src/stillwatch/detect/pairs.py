@@ -74,10 +74,20 @@ def by_number(number: Ints, numbers: int) -> tuple[Ints, Ints]:
 
 def bottom(incidence: Incidence, most: int) -> Incidence:
     """Keep for each key the `most` accounts with the smallest numbers."""
-    starts = incidence.bounds
-    rank = np.arange(incidence.key.size) - starts[incidence.key]
-    kept = rank < most
-    return Incidence(incidence.key[kept], incidence.account[kept], incidence.keys, incidence.accounts)
+    size = int(np.minimum(np.diff(incidence.bounds), most).sum())
+    key, account = np.empty(size, np.int64), np.empty(size, np.int64)
+    _first(incidence.bounds, incidence.account, most, key, account)
+    return Incidence(key, account, incidence.keys, incidence.accounts)
+
+
+@numba.njit(cache=True, nogil=True)
+def _first(bounds: Ints, account: Ints, most: int, key: Ints, kept: Ints) -> None:
+    """Write the first `most` accounts of each key beside its number."""
+    filled = 0
+    for number in range(bounds.size - 1):
+        for row in range(bounds[number], min(bounds[number + 1], bounds[number] + most)):
+            key[filled], kept[filled] = number, account[row]
+            filled += 1
 
 
 def pair_count(incidence: Incidence) -> int:
