@@ -194,7 +194,13 @@ def test_keys_are_rotated_and_promised(tmp_path, keys, run):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.csv", "id\n1\n", "line 2: has no account_id"),
+        ("a.csv", "id\n1\n", "its header has no column account_id"),
+        ("a.csv", "account_id,cohort\n,north\n", "line 2: has no account_id"),
+        ("a.csv", 'account_id\n"secret\n', "line 2: has no account_id"),
+        ("a.csv", f"account_id,cohort\nx,{'secret' * 30_000}\n", "line 2: has no account_id"),
+        ("a.csv", "account_id\n", "has no account in it"),
+        ("a.csv", "", "its header has no column account_id"),
+        ("a.ndjson", "[" * 100_000, "line 1: has no account_id"),
         ("a.csv", "account_id\nx\nx\n", "line 3: repeats an account"),
         ("a.ndjson", '{"account_id": "x"}\nsecret\n', "line 2: has no account_id"),
         ("a.ndjson", '{"account_id": 5}\n', "line 1: has no account_id"),
@@ -219,6 +225,24 @@ def test_bad_account_files_are_told_without_quoting_them(tmp_path, keys, run, na
     assert said in refused.stderr
     assert "secret" not in refused.stderr
     assert not (tmp_path / "other.jsonl").exists()
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.txt"])
+def test_accounts_may_have_a_byte_order_mark_and_any_name(tmp_path, keys, run, name):
+    (tmp_path / name).write_bytes(b"\xef\xbb\xbfaccount_id,cohort\r\nx,n\r\n")
+    words = ["--master", tmp_path / "master", "--epoch", "e", "--out", tmp_path / "other.jsonl"]
+    made = run("mark", "keys", "derive", *words, "--accounts", tmp_path / name)
+    assert (made.exit_code, read_table([tmp_path / "other.jsonl"]).names[-1]) == (0, "x")
+
+
+def test_the_plan_never_takes_the_place_of_the_master_key(tmp_path, run):
+    (tmp_path / "link").symlink_to(tmp_path / "both")
+    for plan in ("both", "link"):
+        words = ["--master", tmp_path / "both", "--plan", tmp_path / plan, "--epoch", "e"]
+        refused = run("mark", "keys", "init", *words)
+        assert refused.exit_code == 2
+        assert "is named for the master key too" in refused.stderr
+    assert not (tmp_path / "both").exists()
 
 
 def test_files_are_never_overwritten(tmp_path, keys, run):

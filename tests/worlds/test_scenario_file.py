@@ -57,6 +57,12 @@ def test_a_card_is_changed_by_evasions_and_share():
 CAMPAIGN = 'id = "mine"\n[[campaign]]\n'
 
 
+@pytest.mark.parametrize("name", ["deep.json", "deep.toml"])
+def test_a_scenario_that_is_nested_too_deeply_is_told(name):
+    with pytest.raises(InputError, match=f"{name}: is not"):
+        parse_scenario(b"[" * 100_000, name)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

@@ -77,6 +77,7 @@ def test_our_own_output_is_read(tmp_path: Path) -> None:
         ("x.txt", "secret", "neither a directory"),
         ("x.parquet", "secret", "cannot be read"),
         ("x.jsonl", "secret", "not JSON"),
+        ("x.jsonl", "[" * 100_000, "not JSON"),
     ],
 )
 def test_bad_reports_get_one_sentence_without_their_content(

@@ -10,7 +10,7 @@ import msgspec
 
 from stillwatch.lineage.twins import SEED_BYTES, TwinDesign, TwinItem, TwinSeed, make_item
 from stillwatch.lineage.twins_store import Opening, append_items, open_epoch, read_epoch
-from stillwatch.model.errors import InputError
+from stillwatch.model.errors import BAD_JSON, InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def add_items(directory: Path, lines: Path, now: datetime) -> int:
 def _item(seed: TwinSeed, design: TwinDesign, line: bytes, where: str) -> TwinItem:
     try:
         drawn = msgspec.json.decode(line, type=_Drawn)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except BAD_JSON:
         raise InputError(
             where, "is not a line of drawn answers", "see docs/evidence.md for its fields"
         ) from None

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
+import os
 import secrets
+from codecs import BOM_UTF8
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
 import numpy as np
 
+from stillwatch.ingest.csvrows import csv_rows
 from stillwatch.mark import commitments
 from stillwatch.mark.detection import documents, evidence, keyfile, search
 from stillwatch.mark.epochs import EpochPlan
 from stillwatch.mark.keys import SECRET_BYTES, MasterKey
 from stillwatch.mark.prf import MISSING
 from stillwatch.mark.schemes import DualKeyGumbel, GreenList, GumbelMax, SynthId
-from stillwatch.model.errors import InputError
+from stillwatch.model.errors import BAD_JSON, InputError
 from stillwatch.model.wholefile import write_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -73,6 +74,8 @@ def init_keys(master: Path, plan: Path, epoch: str, starts: datetime) -> None:
     first = EpochPlan().rotated(epoch, starts)
     if plan.exists():
         raise InputError(str(plan), "there is an epoch plan already", "use `mark keys rotate`")
+    if os.path.realpath(master) == os.path.realpath(plan):
+        raise InputError(str(plan), "is named for the master key too", "give key and plan a file each")
     MasterKey(secrets.token_bytes(SECRET_BYTES)).save(master)
     _saved(first, plan)
 
@@ -133,19 +136,23 @@ def read_accounts(path: Path | None) -> list[tuple[str, str]]:
     if path is None:
         return []
     try:
-        content = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        content = path.read_bytes().removeprefix(BOM_UTF8)
+    except OSError:
         raise InputError(str(path), "cannot be read", "give a CSV or NDJSON file with account_id") from None
-    rows = list(csv.DictReader(io.StringIO(content))) if path.suffix == ".csv" else _json_rows(content)
+    is_json = content.lstrip()[:1] in (b"{", b"[")
+    rows = _json_rows(content) if is_json else csv_rows(str(path), content, "account_id")
     result: dict[str, str] = {}
-    for number, row in enumerate(rows, start=2 if path.suffix == ".csv" else 1):
-        account, cohort = (row or {}).get("account_id"), (row or {}).get("cohort") or ""
+    for number, row in rows:
+        known = row if isinstance(row, dict) else {}
+        account, cohort = known.get("account_id"), known.get("cohort") or ""
         where = f"{path}, line {number}"
         if not isinstance(account, str) or not account or not isinstance(cohort, str):
             raise InputError(where, "has no account_id in words", "give each account its id as text")
         if account in result:
             raise InputError(where, "repeats an account", "give each account once")
         result[account] = cohort
+    if not result:
+        raise InputError(str(path), "has no account in it", "give a CSV or NDJSON file with account_id")
     return list(result.items())
 
 
@@ -215,15 +222,13 @@ def _whole_contexts(cut: Cut | None, scheme: Scheme) -> Tokens | None:
     return whole
 
 
-def _json_rows(content: str) -> list[dict[str, object] | None]:
-    rows: list[dict[str, object] | None] = []
-    for line in content.splitlines():
+def _json_rows(content: bytes) -> Iterator[tuple[int, object]]:
+    for number, line in enumerate(content.splitlines(), 1):
         if line.strip():
             try:
-                rows.append(msgspec.json.decode(line, type=dict[str, object]))
-            except msgspec.MsgspecError:
-                rows.append(None)
-    return rows
+                yield number, msgspec.json.decode(line)
+            except BAD_JSON:
+                yield number, None
 
 
 def _saved(plan: EpochPlan, path: Path) -> None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.app.identity import Known, known
 from stillwatch.model.coverage import CoverageCard
-from stillwatch.model.errors import InputError, Rejected
+from stillwatch.model.errors import BAD_JSON, InputError, Rejected
 from stillwatch.model.findings import Detection, Group, NullAudit, Verdict, decode_group, encode_line
 from stillwatch.model.wholefile import write_atomically
 
@@ -159,7 +159,7 @@ def read_cards(out: Path) -> list[CoverageCard]:
     path = out / COVERAGE
     try:
         return msgspec.json.decode(path.read_bytes(), type=list[CoverageCard])
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *BAD_JSON):
         raise InputError(
             str(path), "is not a coverage file", "name the --out directory of an earlier scan"
         ) from None
@@ -171,7 +171,7 @@ def _read_lines(path: Path) -> list[Group]:
         for number, line in enumerate(file, 1):
             try:
                 groups.append(decode_group(line))
-            except msgspec.DecodeError:
+            except BAD_JSON:
                 raise InputError(
                     f"{path}:{number}",
                     "is not a group that this version of stillwatch knows",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stillwatch.model.errors import InputError
+from stillwatch.model.errors import BAD_JSON, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -198,7 +198,7 @@ def read_cards(path: Path) -> ReferenceSet:
         cards = msgspec.json.decode(path.read_bytes(), type=tuple[ModelCard, ...])
     except OSError:
         raise InputError(str(path), "it cannot be read", "check the path and its permissions") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except BAD_JSON as error:
         place = str(error).partition(" - at ")[2] or "the beginning"
         raise InputError(
             str(path), f"the list of models is wrong at {place}", "see docs/lineage.md for its fields"

@@ -13,7 +13,7 @@ import msgspec
 
 from stillwatch.lineage.chain import Entry, chain_faults, link
 from stillwatch.lineage.suspect import Reply, Spent
-from stillwatch.model.errors import InputError
+from stillwatch.model.errors import BAD_JSON, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -126,5 +126,5 @@ def _whole_lines(path: Path) -> list[bytes]:
 def _decoded(line: bytes, kind: type[Any], path: Path) -> Any:
     try:
         return msgspec.json.decode(line, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except BAD_JSON:
         raise InputError(str(path), "holds a line that is damaged", _REMEDY) from None

@@ -25,7 +25,7 @@ from stillwatch.lineage.session_plan import MarkPlan
 from stillwatch.lineage.suspect import Query, Reply
 from stillwatch.mark.commitments import Opening, Publication
 from stillwatch.mark.detection.documents import load_tokenizer, read_tokens
-from stillwatch.model.errors import InputError
+from stillwatch.model.errors import BAD_JSON, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -193,5 +193,5 @@ def _padded(
 def _record(path: Path, kind: type[_Record]) -> _Record:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, *BAD_JSON):
         raise InputError(str(path), "is missing or damaged", "see docs/evidence.md for its form") from None

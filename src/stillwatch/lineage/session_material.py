@@ -23,7 +23,7 @@ from stillwatch.lineage.references import ReferenceSet, read_cards
 from stillwatch.lineage.session_files import append_durably
 from stillwatch.lineage.session_marks import read_marks
 from stillwatch.lineage.twins_store import read_epoch
-from stillwatch.model.errors import InputError
+from stillwatch.model.errors import BAD_JSON, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,7 +99,7 @@ def _prompts(path: Path) -> dict[str, str]:
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             prompt = msgspec.json.decode(line, type=_Prompt)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except BAD_JSON:
             raise InputError(
                 f"{path}:{number}", "is not a prompt", 'write lines such as {"id": "…", "prompt": "…"}'
             ) from None
@@ -114,5 +114,5 @@ def _registrations(path: Path) -> list[dict[str, Any]]:
         return []
     try:
         return [msgspec.json.decode(line, type=dict[str, Any]) for line in path.read_bytes().splitlines()]
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except BAD_JSON:
         raise InputError(str(path), "was damaged", "restore it: it names what was tried before") from None

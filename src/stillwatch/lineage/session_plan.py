@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from stillwatch.lineage.chain import digest, plain
-from stillwatch.model.errors import InputError
+from stillwatch.model.errors import BAD_JSON, InputError
 from stillwatch.model.wholefile import write_once
 
 FORMAT = "stillwatch-plan/1"
@@ -236,7 +236,7 @@ def read_plan(path: Path) -> Plan:
         raise InputError(
             str(path), error.strerror or "cannot be read", "make one with `lineage plan`"
         ) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except BAD_JSON:
         raise InputError(str(path), "is not a plan", "make one with `lineage plan`") from None
     if plan.format != FORMAT:
         raise InputError(str(path), "is a plan of another version", f"this stillwatch reads {FORMAT}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stillwatch.lineage.suspect import Budget, Query, Reply, Spent
-from stillwatch.model.errors import InputError, Rejected
+from stillwatch.model.errors import BAD_JSON, InputError, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ def _read(path: Path) -> tuple[dict[str, Reply], tuple[Rejected, ...]]:
             continue
         try:
             reply = msgspec.json.decode(line, type=Reply)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except BAD_JSON:
             rejected.append(Rejected(str(path), number, "is not an answer with an id"))
             continue
         if reply.id in replies:

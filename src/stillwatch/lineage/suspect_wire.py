@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from stillwatch.lineage.suspect import Query, Reply
+from stillwatch.model.errors import BAD_JSON
 
 
 class _Usage(msgspec.Struct):
@@ -78,7 +79,7 @@ def reply_of(query: Query, content: bytes, template: str) -> Reply:
     try:
         response = msgspec.json.decode(content, type=_Response)
         choice = response.choices[0]
-    except (msgspec.DecodeError, UnicodeDecodeError, IndexError):
+    except (*BAD_JSON, IndexError):
         return Reply(query.id, failed="the response is not of the form that OpenAI's API has")
     tokens = max(0, response.usage.total_tokens) if response.usage else 0
     if query.kind == "log_prob":
@@ -97,7 +98,7 @@ def models_of(content: bytes) -> list[str] | None:
     """Return the names in a response of `/models`, or None where it is none."""
     try:
         return [model.id for model in msgspec.json.decode(content, type=_Models).data]
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except BAD_JSON:
         return None
 
 

@@ -20,7 +20,7 @@ import msgspec
 
 from stillwatch.lineage.chain import canonical, leaf_hash, merkle_root
 from stillwatch.lineage.twins import TwinDesign, TwinItem, TwinSeed
-from stillwatch.model.errors import InputError
+from stillwatch.model.errors import BAD_JSON, InputError
 from stillwatch.model.secretfile import read_secret, write_secret
 from stillwatch.model.wholefile import write_atomically, write_once
 
@@ -225,7 +225,7 @@ def _lines(directory: Path) -> Sequence[TwinItem | Erased]:
     for number, line in enumerate(content.splitlines(), 1):
         try:
             found.append(_line(line))
-        except (msgspec.DecodeError, ValueError):
+        except (*BAD_JSON, ValueError):
             raise InputError(f"{path}:{number}", "is not a twin item", "restore the file") from None
     return found
 
@@ -247,7 +247,7 @@ def _seed(path: Path) -> TwinSeed:
 def _read(path: Path, kind: type[_Record]) -> _Record:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *BAD_JSON):
         raise InputError(str(path), f"is not the {path.stem} of an epoch", "restore the file") from None
 
 

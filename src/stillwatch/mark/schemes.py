@@ -101,8 +101,8 @@ def _whole_pairs(contexts: Tokens, tokens: Tokens) -> Tokens:
 
 
 def _check_width(width: int) -> None:
-    if width < 1:
-        raise ValueError("context_width must be 1 or more")
+    if not 1 <= width <= 1024:
+        raise ValueError("context_width must lie in 1 to 1,024")
 
 
 @dataclass(frozen=True)

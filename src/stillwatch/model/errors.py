@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import msgspec
 
+BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding JSON raises where it is malformed, of another form, no UTF-8, or nested too deeply."""
+
 
 class StillwatchError(Exception):
     """Base of all errors that stillwatch raises on purpose; the text is one sentence for a person."""

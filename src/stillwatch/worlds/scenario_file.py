@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from stillwatch.model.errors import InputError
+from stillwatch.model.errors import BAD_JSON, InputError
 from stillwatch.worlds.cards import Harvest, Operation, card_named
 from stillwatch.worlds.catalogue import SCENARIOS
 from stillwatch.worlds.fleets import FLEETS, LATER_FLEETS
@@ -112,7 +112,7 @@ def _decoded(content: bytes, name: str) -> Any:
         if name.endswith(".json"):
             return msgspec.json.decode(content)
         return tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, *BAD_JSON) as error:
         kind = "JSON" if name.endswith(".json") else "TOML"
         where = "" if isinstance(error, UnicodeDecodeError) else f" ({error})"
         raise InputError(

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from stillwatch.model.errors import InputError
+from stillwatch.model.errors import BAD_JSON, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -116,7 +116,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
         return read_campaigns(path.read_bytes())
     except OSError:
         raise InputError(str(path), "cannot be read", _REMEDY) from None
-    except msgspec.DecodeError:
+    except BAD_JSON:
         raise InputError(str(path), "is not JSON, one object a line", _REMEDY) from None
 
 

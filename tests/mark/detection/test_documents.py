@@ -26,6 +26,18 @@ class Every:
         return SimpleNamespace(ids=[hash(text[a:b]) % 1000 for a, b in offsets], offsets=offsets)
 
 
+def test_a_mark_before_the_first_byte_and_line_ends_of_windows_do_no_harm(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf[1, 2]\r\n[3]\r\n")
+    assert [one.tolist() for one in read_tokens([tmp_path / "a.jsonl"]).documents] == [[1, 2], [3]]
+
+
+def test_tokens_that_are_nested_too_deeply_are_told(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"tokens": [1], "more": ' + "[" * 100_000)
+    for read in (read_tokens, read_texts):
+        with pytest.raises(InputError, match="line 1"):
+            read([tmp_path / "a.jsonl"])
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.integers(0, 2**32 - 17), max_size=20), max_size=6))
 def test_token_ids_are_read_as_they_were(tmp_path, documents):

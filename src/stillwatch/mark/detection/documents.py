@@ -6,6 +6,7 @@ Text is read, cut and dropped; nothing of it is kept in a report or quoted in an
 from __future__ import annotations
 
 import importlib
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +14,7 @@ import msgspec
 import numpy as np
 
 from stillwatch.mark.detection.alignment import Alignment, aligned_positions, shared_tokens
-from stillwatch.model.errors import InputError, MissingExtra
+from stillwatch.model.errors import BAD_JSON, InputError, MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +90,7 @@ def read_tokens(paths: Sequence[Path]) -> Cut:
                 line = decoder.decode(raw)
                 ids = line.tokens if isinstance(line, _TokenLine) else line
                 documents.append(np.array(ids, dtype=np.int64))
-            except (msgspec.MsgspecError, OverflowError, UnicodeDecodeError):
+            except (*BAD_JSON, OverflowError):
                 raise InputError(
                     where, "is no list of token ids", "write one JSON list a line, or give --tokenizer"
                 ) from None
@@ -128,7 +129,7 @@ def read_texts(paths: Sequence[Path]) -> tuple[list[str], list[str]]:
                     names.append(f"{path}, line {number}")
         except UnicodeDecodeError:
             raise InputError(str(path), "is not UTF-8 text", "convert it first") from None
-        except msgspec.MsgspecError:
+        except BAD_JSON:
             raise InputError(
                 f"{path}, line {number}", 'holds no field "text"', 'write {"text": "..."} on every line'
             ) from None
@@ -186,7 +187,7 @@ class _TextLine(msgspec.Struct):
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return path.read_bytes().removeprefix(BOM_UTF8)
     except OSError as error:
         raise InputError(
             str(path), f"cannot be read ({error.strerror})", "name a file with the text or its token ids"

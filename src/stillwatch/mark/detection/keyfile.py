@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from stillwatch.mark.keys import Level  # noqa: TC001 - msgspec reads the types of fields
-from stillwatch.model.errors import InputError
+from stillwatch.model.errors import BAD_JSON, InputError
 from stillwatch.model.secretfile import read_secret, write_secret
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _lines(path: Path) -> list[_Line]:
         try:
             line = decoder.decode(raw)
             ok = len(line.key) == 16 and int(line.key, 16) >= 0
-        except (msgspec.MsgspecError, ValueError, UnicodeDecodeError):
+        except (*BAD_JSON, ValueError):
             ok = False
         if not ok:
             raise InputError(
