@@ -192,6 +192,9 @@ def print_cards(cards: Sequence[CoverageCard]) -> None:
         console.print(
             f"  can support: {safe(', '.join(words.words(name) for name in card.supported)) or 'nothing'}"
         )
+        if card.unjudged:
+            kept = ", ".join(words.words(name) for name in card.unjudged)
+            console.print(f"  holds, and nothing judges yet: {safe(kept)}")
         for measure, reason in card.missing.items():
             console.print(f"  lacks {safe(words.words(measure))}: {safe(reason)}")
     if any(card.rejected for card in cards):

@@ -25,13 +25,17 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("address_spread", ("exchange.ip",), "exits that accounts share"),
     Requirement("pivot", ("exchange.model",), "a common move to a new model"),
     Requirement("tokens_taken", ("exchange.output_tokens",), "how much was taken"),
-    Requirement("reasoning_replay", ("exchange.reasoning_block_ids",), "replayed reasoning blocks"),
     Requirement("births", ("account.created_at",), "accounts opened in bursts"),
     Requirement("payment", ("account.payment_fp", "account.payment_kind"), "shared or throw-away payment"),
     Requirement("declared_relation", ("account.org_id",), "whether accounts belong to one organisation"),
     Requirement("verification", ("account.verified",), "accounts that nobody has verified"),
     Requirement("fail_over", ("enforcement.ts",), "accounts that take over after a ban"),
 )
+
+UNJUDGED: tuple[Requirement, ...] = (
+    Requirement("reasoning_replay", ("exchange.reasoning_block_ids",), "replayed reasoning blocks"),
+)
+"""What could be seen in columns that ingest keeps and that no measure reads yet."""
 
 
 class SourceCoverage(msgspec.Struct, frozen=True):
@@ -45,7 +49,7 @@ class SourceCoverage(msgspec.Struct, frozen=True):
 
 
 class CoverageCard(msgspec.Struct, frozen=True):
-    """What one source supports and what it cannot."""
+    """What one source supports and what it cannot; `unjudged` is there, and no measure reads it yet."""
 
     source: str
     format: str
@@ -54,6 +58,7 @@ class CoverageCard(msgspec.Struct, frozen=True):
     filled: dict[str, float]
     supported: tuple[str, ...]
     missing: dict[str, str]
+    unjudged: tuple[str, ...] = ()
 
 
 def card(coverage: SourceCoverage, tables: dict[str, dict[str, float]], least: float = 0.05) -> CoverageCard:
@@ -82,4 +87,9 @@ def card(coverage: SourceCoverage, tables: dict[str, dict[str, float]], least: f
         filled=coverage.filled,
         supported=tuple(supported),
         missing=missing,
+        unjudged=tuple(
+            kept.measure
+            for kept in UNJUDGED
+            if all(shares.get(column, 0.0) >= least for column in kept.columns)
+        ),
     )
