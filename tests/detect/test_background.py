@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.detect.background import Carriage, fit_background
+from stillwatch.detect.background import Carriage, fit_background, fit_silent_background
 from stillwatch.detect.book import Volumes
 
 checked = settings(deadline=None, max_examples=30)
@@ -63,3 +63,16 @@ def test_members_with_one_request_in_twenty_are_no_background(rate):
 def test_a_log_in_which_everybody_carries_the_keys_has_them_as_background():
     found = fit_background(carriage(np.full(80, 20), np.full(80, 20)), 10.0)
     assert found.mean > 0.9
+
+
+def test_a_background_that_never_carries_a_key_is_found_beside_loud_members():
+    rng = np.random.default_rng(4)
+    trials = np.concatenate([np.full(2000, 300), rng.integers(5, 60, 6000)])
+    hits = np.concatenate([rng.binomial(300, 0.008, 2000), np.zeros(6000, np.int64)])
+    assert fit_background(carriage(hits, trials), 10.0).mean > 0.001
+    assert fit_silent_background(carriage(hits, trials)).mean < 1e-5
+
+
+def test_without_members_there_is_no_background_that_never_carries_a_key():
+    hits, trials = drawn(np.random.default_rng(5), 0.01, 50.0, 5000)
+    assert fit_silent_background(carriage(hits, trials)) is None

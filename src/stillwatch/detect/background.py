@@ -33,6 +33,8 @@ _STARTS = (0.05, 0.0)
 
 A campaign in one request of twenty begins as background itself at the first."""
 _LEAST_MEMBERS = 3
+_MOST_OF_STRATUM = 0.95
+"""Largest share of members among accounts of like volume; more cannot be told from a background of them."""
 _REFUSED_LOG_E = math.log(20.0)
 _RATES = np.array(DEFAULT_ALTERNATIVES)
 _TYPICAL = math.log(TYPICAL_DISPERSION)
@@ -91,6 +93,19 @@ def fit_background(carriage: Carriage, typical_dispersion: float) -> BetaBinomia
     return BetaBinomial(*_fit(*_rounded(carriage), math.log(typical_dispersion)))
 
 
+def fit_silent_background(carriage: Carriage) -> BetaBinomial | None:
+    """Fit the background where it is those who never carry a key; None where there is no group beside it.
+
+    A campaign in one request of a hundred leaves most of its accounts with a hit or two. Less their hits than
+    who has none, a quiet account or a loud one, tells the campaign from a background of low rate: so the fit
+    begins with "background is who has none", and the share of members may depend on the volume.
+    """
+    hits, trials, units = _rounded(carriage)
+    octave = np.log2(np.maximum(trials, 1.0)).astype(np.int64)
+    fitted = _fit_silent(hits, trials, units, octave, _TYPICAL)
+    return BetaBinomial(*fitted) if fitted[0] > 0 else None
+
+
 def _rounded(carriage: Carriage) -> tuple[Floats, Floats, Floats]:
     """Put like units together, so that the fit has a hundred rows and not a thousand.
 
@@ -122,16 +137,44 @@ def _log_e(hits: Floats, trials: Floats, mean: float, dispersion: float) -> Floa
 @numba.njit(cache=True, nogil=True)
 def _fit(hits: Floats, trials: Floats, units: Floats, prior: float) -> tuple[float, float]:
     alone: tuple[float, float] = _decreasing(*fit_distinct(hits, trials, units, prior))
+    alike = np.zeros(hits.size, np.int64)  # one stratum
     for most in _STARTS:
         weight = ((hits <= 1) | (hits <= most * trials)).astype(np.float64)
         if (units * (1.0 - weight)).sum() < _LEAST_MEMBERS:
             continue
-        null, members, log_p, weight = _divided(hits, trials, units, weight, prior)
+        null, members, log_p, weight = _divided(hits, trials, units, weight, alike, prior)
         gain = (units * (log_p - log_pmfs(hits, trials, alone[0], alone[1]))).sum()
         if gain >= _LEAST_GAIN and members[0] > null[0]:
             clean: tuple[float, float] = _without_refused(hits, trials, units, weight, null, prior)
             return clean
     return alone
+
+
+@numba.njit(cache=True, nogil=True)
+def _fit_silent(
+    hits: Floats, trials: Floats, units: Floats, octave: Ints, prior: float
+) -> tuple[float, float]:
+    alone: tuple[float, float] = _decreasing(*fit_distinct(hits, trials, units, prior))
+    begin = (hits == 0).astype(np.float64)
+    null, members, log_p, weight = _divided(hits, trials, units, begin, octave, prior)
+    gain = (units * (log_p - log_pmfs(hits, trials, alone[0], alone[1]))).sum()
+    if gain < _LEAST_GAIN * (octave.max() + 1) or members[0] <= null[0]:
+        return 0.0, 0.0
+    clean: tuple[float, float] = _without_refused(hits, trials, units, weight, null, prior)
+    return clean
+
+
+@numba.njit(cache=True, nogil=True)
+def _shares(inside: Floats, units: Floats, stratum: Ints) -> Floats:
+    """Return the share of members in the stratum of each row; without strata never above a half."""
+    strata = stratum.max() + 1
+    members, everybody = np.zeros(strata), np.zeros(strata)
+    for row in range(units.size):
+        members[stratum[row]] += inside[row]
+        everybody[stratum[row]] += units[row]
+    most = 0.5 if strata == 1 else _MOST_OF_STRATUM
+    share: Floats = np.minimum(np.maximum(members / np.maximum(everybody, 1.0), 1e-9), most)[stratum]
+    return share
 
 
 @numba.njit(cache=True, nogil=True)
@@ -151,7 +194,7 @@ def _without_refused(
 
 @numba.njit(cache=True, nogil=True)
 def _divided(
-    hits: Floats, trials: Floats, units: Floats, weight: Floats, prior: float
+    hits: Floats, trials: Floats, units: Floats, weight: Floats, stratum: Ints, prior: float
 ) -> tuple[tuple[float, float], tuple[float, float], Floats, Floats]:
     """Divide the accounts by classification EM: background, members, log density, rows of the background."""
     null, members = (0.0, 0.0), (0.0, 0.0)
@@ -160,9 +203,9 @@ def _divided(
         null = fit_distinct(hits, trials, units * weight, prior, null[1])
         null = _decreasing(null[0], null[1])
         members = fit_distinct(hits, trials, inside, _TYPICAL, members[1])
-        share = min(max(inside.sum() / units.sum(), 1e-9), 0.5)
-        low = math.log1p(-share) + log_pmfs(hits, trials, null[0], null[1])
-        high = math.log(share) + log_pmfs(hits, trials, members[0], members[1])
+        share = _shares(inside, units, stratum)
+        low = np.log1p(-share) + log_pmfs(hits, trials, null[0], null[1])
+        high = np.log(share) + log_pmfs(hits, trials, members[0], members[1])
         # each account counts for one side only: a hundred members that count as background for one per cent
         # each would be one member in the background
         previous = weight

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from stillwatch.detect.background import Carriage, fit_background
 from stillwatch.detect.keyusage import usage_of
+from stillwatch.detect.sparse_strands import sparse_log_e
 from stillwatch.detect.tables import DISCOVERY
 from stillwatch.stats.betabinomial import log_pmfs
 from stillwatch.stats.evalues import log_mean_e
@@ -55,6 +56,7 @@ class Membership:
         sent: All exchanges of the members.
         alike: Accounts that carry the keys like members, with or without enough exchanges to be named; empty
             where that was not asked.
+        sparse: Whether members were told from strangers by which keys they carry (`sparse_strands`).
     """
 
     strands: Strands
@@ -65,6 +67,7 @@ class Membership:
     held_out: int
     sent: int
     alike: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    sparse: bool = False
 
     def only(self, rows: npt.NDArray[np.bool_]) -> Membership:
         """Keep the given members."""
@@ -94,9 +97,16 @@ def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership
             log_e[mine] = np.minimum(log_e[mine], own_log_e)
     alike = e_bh(log_e, level, total=book.size)
     hits = strands.hits.sum(axis=1)
-    usage = usage_of(strands, hits, alike)
-    alike &= usage.various
-    chosen = alike & usage.nameable
+    sparse = None if alike.any() else sparse_log_e(strands, trials, book.volumes)
+    if sparse is None:
+        usage = usage_of(strands, hits, alike)
+        alike &= usage.various
+        chosen = alike & usage.nameable
+    else:  # its keys are those of all carriers: most members carry one or two
+        null, log_e = sparse
+        alike = e_bh(log_e, level, total=book.size)
+        usage = usage_of(strands, hits, alike)
+        alike, chosen = log_e >= _REFUSED_LOG_E, alike & usage.various & usage.nameable
     group, held_out = _group_log_e(strands, null, book)
     return Membership(
         strands=strands.only(chosen),
@@ -107,6 +117,7 @@ def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership
         held_out=held_out,
         sent=int(trials[chosen].sum()),
         alike=strands.account[alike],
+        sparse=sparse is not None,
     )
 
 
