@@ -162,7 +162,6 @@ def test_the_next_test_names_the_one_before(tested, evidence, tmp_path):
             "name the model with --model",
         ),
         (["test", "--suspect", "nowhere", "--evidence", ".", "--out", "x"], "name a file of answers"),
-        (["test", "--suspect", "f", "--evidence", ".", "--out", "x", "--rate", "0"], "is not positive"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(words, sentence, tmp_path, monkeypatch):
@@ -171,6 +170,29 @@ def test_bad_input_is_one_sentence_and_status_2(words, sentence, tmp_path, monke
     assert result.exit_code == 2
     assert sentence in result.output
     assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--rate", "0"), ("--rate", "nan"), ("--rate", "inf"), ("--alpha", "0"), ("--alpha", "nan"),
+        ("--alpha-support", "2"), ("--temperature", "-1"), ("--temperature", "nan"), ("--size", "0"),
+        ("--seed", "-1"), ("--seed", "9" * 30), ("--max-tokens", "9" * 30), ("--requests", "9" * 30),
+    ],
+)  # fmt: skip
+def test_numbers_that_mean_nothing_are_wrong_usage(option, value):
+    result = run("test", "--suspect", "f", "--evidence", ".", "--out", "x", option, value)
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}'" in result.output
+
+
+def test_what_is_no_evidence_file_is_named(tmp_path):
+    for content in ("{}", "[" * 100_000, "secret"):
+        (tmp_path / "found.json").write_text(content)
+        result = run("verify", tmp_path / "found.json")
+        assert result.exit_code == 2
+        assert f"{tmp_path / 'found.json'}: is not an evidence file" in result.output
+        assert "secret" not in result.output
 
 
 def test_a_request_that_was_not_sampled_is_refused(tmp_path):

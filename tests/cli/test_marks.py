@@ -139,9 +139,18 @@ def test_text_needs_its_tokenizer(tmp_path, keys, run):
 
 
 @pytest.mark.parametrize(
+    ("option", "value"),
+    [("--level", "2"), ("--level", "nan"), ("--seed", "-1"), ("--threads", "0"), ("--threads", "-5")],
+)
+def test_numbers_that_mean_nothing_are_wrong_usage(run, option, value):
+    refused = run("mark", "detect", "text", "--keys", "keys", option, value)
+    assert refused.exit_code == 2
+    assert f"Invalid value for '{option}'" in refused.stderr
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--level", "2"), "out of range"),
         (("--decoys", "3"), "out of range"),
         (("--scheme", "gumbel", "--alpha", "0.1"), "--alpha: scheme gumbel has no such parameter"),
         (("--scheme", "greenlist", "--gamma", "2"), "gamma must lie"),

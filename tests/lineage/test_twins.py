@@ -89,11 +89,21 @@ def test_hashes_are_one_for_each_distinct_n_gram(text, gram):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"rate": 0.0}, {"rate": 1.5}, {"twins": 0}, {"gram": 0}, {"lifetime_days": 0}]
+    "wrong",
+    [{"rate": 0.0}, {"rate": 1.5}, {"twins": 0}, {"gram": 0}, {"lifetime_days": 0}, {"lifetime_days": 10**9}],
 )
 def test_a_design_that_cannot_be_carried_out_is_refused(wrong):
     with pytest.raises(InputError, match="out of range"):
         TwinDesign(**wrong)
+
+
+def test_a_time_at_the_end_of_the_calendar_is_refused():
+    end = datetime.max.replace(tzinfo=UTC)
+    with pytest.raises(InputError, match="a time in no calendar"):
+        make_item(
+            TwinSeed(bytes(32)), TwinDesign(), request_id="r", account_id="a", answers=["x", "y"], served_at=end,
+            temperature=1.0,
+        )  # fmt: skip
 
 
 def test_a_short_secret_and_a_missing_answer_are_refused():

@@ -134,4 +134,7 @@ def verify_file(path: Path, head: str | None) -> Verification:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(str(path), error.strerror or "cannot be read", "name an evidence.json") from None
-    return verify(content, head)
+    try:
+        return verify(content, head)
+    except InputError as error:
+        raise InputError(str(path), error.what, error.remedy) from None

@@ -11,9 +11,8 @@ from typing import Any
 import click
 import msgspec
 
-from stillwatch.cli.options import DIRECTORY, FILE
+from stillwatch.cli.options import DIRECTORY, FILE, LEVEL, SEED, Real
 from stillwatch.cli.progress import shown_progress
-from stillwatch.model.errors import InputError
 
 SUPPORTED, NOT_INTACT = 3, 2
 KEY_VARIABLE = "STILLWATCH_SUSPECT_KEY"
@@ -33,16 +32,24 @@ _PLAN_OPTIONS = (
     ),
     click.option("--vendor", default="", help="Who we are in models.json; needed for the tests of likeness."),
     click.option("--base", default="", help="Base model of the suspect, if known: which references match."),
-    click.option("--size", "size_b", type=float, help="Its parameters in billions, if known."),
+    click.option(
+        "--size", "size_b", type=Real(0.0, min_open=True), help="Its parameters in billions, if known."
+    ),
     click.option("--released", type=click.DateTime(["%Y-%m-%d"]), help="Its release, if known."),
-    click.option("--alpha", type=float, default=1e-4, show_default=True, help="Error, strong support."),
-    click.option("--alpha-support", type=float, default=1e-2, show_default=True, help="Error, support."),
-    click.option("--requests", type=click.IntRange(1), default=20_000, show_default=True, help="Budget."),
-    click.option("--tokens", type=click.IntRange(1), default=20_000_000, show_default=True, help="Budget."),
-    click.option("--temperature", type=float, default=1.0, show_default=True, help="Of answers."),
-    click.option("--max-tokens", type=click.IntRange(1), default=256, show_default=True, help="An answer."),
+    click.option("--alpha", type=LEVEL, default=1e-4, show_default=True, help="Error, strong support."),
+    click.option("--alpha-support", type=LEVEL, default=1e-2, show_default=True, help="Error, support."),
+    click.option(
+        "--requests", type=click.IntRange(1, 2**62), default=20_000, show_default=True, help="Budget."
+    ),
+    click.option(
+        "--tokens", type=click.IntRange(1, 2**62), default=20_000_000, show_default=True, help="Budget."
+    ),
+    click.option("--temperature", type=Real(0.0), default=1.0, show_default=True, help="Of answers."),
+    click.option(
+        "--max-tokens", type=click.IntRange(1, 2**31), default=256, show_default=True, help="An answer."
+    ),
     click.option("--template", default="{prompt}\n", help="How a prompt stands before an answer (log_prob)."),
-    click.option("--seed", type=int, default=1, show_default=True, help="Of permutations and samples."),
+    click.option("--seed", type=SEED, default=1, show_default=True, help="Of permutations and samples."),
 )
 
 
@@ -87,7 +94,13 @@ def plan(evidence: Path, out: Path, name: str, write_requests: Path | None, **op
     "--key-env", default=KEY_VARIABLE, show_default=True, help="Environment variable that holds the API key."
 )
 @click.option("--concurrency", type=click.IntRange(1), default=4, show_default=True, help="Requests at once.")
-@click.option("--rate", type=float, default=4.0, show_default=True, help="Requests started each second.")
+@click.option(
+    "--rate",
+    type=Real(0.0, min_open=True),
+    default=4.0,
+    show_default=True,
+    help="Requests started each second.",
+)
 @_plan_options
 @click.pass_context
 def test(
@@ -111,8 +124,6 @@ def test(
     from stillwatch.cli.lineage_tables import print_result  # noqa: PLC0415 - as above
     from stillwatch.lineage.suspect_http import HttpSuspect, Pace  # noqa: PLC0415 - as above
 
-    if rate <= 0.0:
-        raise InputError("--rate", "is not positive", "give requests a second, such as 2")
     pace = Pace(concurrency=concurrency, per_second=rate)
     template = app.registered_template(out) or options["template"]
     asked = app.suspect_of(suspect, model, os.environ.get(key_env, ""), template, pace)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.table import Table
 
-from stillwatch.cli.options import FILE
+from stillwatch.cli.options import FILE, LEVEL, SEED
 from stillwatch.cli.tables import out_console, safe
 from stillwatch.model.errors import InputError
 from stillwatch.model.findings import encode_line
@@ -143,7 +143,7 @@ def commit(
 @click.option(
     "--reference", type=FILE, multiple=True, help="Served text, to tell forged marks; may be repeated."
 )
-@click.option("--level", type=float, default=0.01, help="Family-wise error over all keys [default: 0.01].")
+@click.option("--level", type=LEVEL, default=0.01, help="Family-wise error over all keys [default: 0.01].")
 @click.option(
     "--count",
     "rule",
@@ -155,8 +155,8 @@ def commit(
     "--fragments", is_flag=True, help="TEXTS are fragments of answers: leave out their first tokens."
 )
 @click.option("--decoys", type=int, default=100, help="Number of decoy keys [default: 100].")
-@click.option("--seed", type=int, default=0, help="Seed of the decoys [default: 0].")
-@click.option("--threads", type=int, help="Threads that scan keys [default: all cores].")
+@click.option("--seed", type=SEED, default=0, help="Seed of the decoys [default: 0].")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Threads that scan keys [default: all cores].")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_context
 def detect(

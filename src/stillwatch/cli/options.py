@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,20 @@ from stillwatch.app.config import ENGINES, LOG_FORMATS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+
+class Real(click.FloatRange):
+    """A number in a range; NaN, which lies in every range for `click`, is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return `value` as a number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
+
+
+LEVEL = Real(0.0, 1.0, min_open=True, max_open=True)
+SEED = click.IntRange(0, 2**63 - 1)
 FILE = click.Path(path_type=Path, dir_okay=False)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
 LOGS = click.Path(path_type=Path)

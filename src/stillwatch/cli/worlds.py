@@ -10,7 +10,7 @@ import msgspec
 
 from stillwatch.app.outputs import CAMPAIGNS
 from stillwatch.cases import words
-from stillwatch.cli.options import DIRECTORY
+from stillwatch.cli.options import DIRECTORY, Real
 from stillwatch.cli.progress import shown_progress
 from stillwatch.cli.tables import out_console, print_score, safe
 from stillwatch.model.errors import InputError
@@ -76,7 +76,7 @@ def run(scenario: str, seed: int, scale: float, log_format: str, data: Path | No
 @world.command()
 @click.argument("directory", metavar="WORLD", type=DIRECTORY)
 @click.argument("report", type=click.Path(path_type=Path))
-@click.option("--least-score", type=float, help="Rows of another detector's table below this are no claims.")
+@click.option("--least-score", type=Real(), help="Rows of another detector's table below this are no claims.")
 @click.option("--json", "as_json", is_flag=True, help="Print the score as JSON.")
 def score(directory: Path, report: Path, least_score: float | None, as_json: bool) -> None:
     """Compare REPORT with the truth of WORLD.

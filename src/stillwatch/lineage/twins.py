@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SEED_BYTES = 32
 _WORDS = re.compile(r"\w+|[^\w\s]")
 
+_LONGEST = 36_500
+"""Days; a date far ahead is no date any more."""
+
 
 class TwinDesign(msgspec.Struct, frozen=True, kw_only=True):
     """What is decided before the first request.
@@ -50,7 +53,7 @@ class TwinDesign(msgspec.Struct, frozen=True, kw_only=True):
             ("rate", 0.0 < self.rate <= 1.0, "give a share above 0 and at most 1"),
             ("twins", 1 <= self.twins <= 64, "draw 1 to 64 twins"),
             ("gram", 1 <= self.gram <= 16, "use 1 to 16 words"),
-            ("lifetime_days", self.lifetime_days >= 1, "keep items for at least a day"),
+            ("lifetime_days", 1 <= self.lifetime_days <= _LONGEST, "keep items for 1 to 36,500 days"),
         ):
             if not holds:
                 raise InputError(f"twin design, {name}", "is out of range", remedy)
@@ -240,12 +243,16 @@ def make_item(
     if served_at.tzinfo is None:
         raise InputError(f"twin item {request_id!r}", "has a time without zone", "give the time in UTC")
     salt, key = seed.salt(request_id), seed.gram_key()
-    moment = served_at.astimezone(UTC)
+    try:
+        moment = served_at.astimezone(UTC)
+        expires_at = moment + timedelta(days=design.lifetime_days)
+    except OverflowError:
+        raise InputError(f"twin item {request_id!r}", "has a time in no calendar", "correct it") from None
     return TwinItem(
         id=request_id,
         account=seed.pseudonym(account_id),
         served_at=moment,
-        expires_at=moment + timedelta(days=design.lifetime_days),
+        expires_at=expires_at,
         temperature=temperature,
         candidates=tuple(
             Candidate(
