@@ -21,6 +21,7 @@ from stillwatch.detect.candidates import Candidate, refined
 from stillwatch.detect.carriers import CLASS_BITS, Marks
 from stillwatch.detect.keyindex import KeyIndex
 from stillwatch.detect.likeness import completed_organisations, without_refused
+from stillwatch.detect.nested import without_hosts
 from stillwatch.detect.placebo import Placebos, draw_pool
 from stillwatch.detect.profiles import Frame, make_profiles, newest_model
 from stillwatch.detect.tables import Span, confirmation_blocks
@@ -318,7 +319,7 @@ def judge(
                 level=float(levels[at]),
             )
         )
-    return merged(judged)
+    return merged(without_hosts(judged, book, observed.pool.reference))
 
 
 @dataclass(frozen=True)
