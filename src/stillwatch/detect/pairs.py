@@ -21,6 +21,8 @@ from stillwatch.stats.poisson import critical_counts
 
 Ints = npt.NDArray[np.int64]
 
+_PARTS = 4
+
 
 @dataclass(frozen=True)
 class Incidence:
@@ -122,7 +124,7 @@ def repeated_pairs(incidence: Incidence) -> Pairs:
     never written out. Accounts are divided among the cores.
     """
     order, bounds = incidence.by_account
-    parts = os.cpu_count() or 1
+    parts = _PARTS * (os.cpu_count() or 1)  # accounts that come first meet the most others
     cuts = np.searchsorted(bounds, np.linspace(0, order.size, parts + 1)[1:-1])
     ranges = itertools.pairwise([0, *cuts.tolist(), incidence.accounts])
 
@@ -134,7 +136,7 @@ def repeated_pairs(incidence: Incidence) -> Pairs:
         )
         return found
 
-    with ThreadPoolExecutor(parts) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(count, ranges))
     a, b, shared = (np.concatenate(column) for column in zip(*found, strict=True))
     return Pairs(a, b, shared)

@@ -103,6 +103,18 @@ def log_pmfs(
 
 
 @njit(cache=True, nogil=True)
+def log_ratios(
+    hits: NDArray[np.float64], trials: NDArray[np.float64], mean: float, null: float, dispersion: float
+) -> NDArray[np.float64]:
+    """Log likelihood ratios of two means at one dispersion, shape (units,)."""
+    result = np.empty(hits.size)
+    one, other = kernel(mean, dispersion), kernel(null, dispersion)
+    for i in range(hits.size):
+        result[i] = log_kernel(one, hits[i], trials[i]) - log_kernel(other, hits[i], trials[i])
+    return result
+
+
+@njit(cache=True, nogil=True)
 def log_mean_ratios(
     hits: NDArray[np.float64],
     trials: NDArray[np.float64],
