@@ -1,5 +1,7 @@
 """Detection says the same on both engines."""
 
+from contextlib import ExitStack, contextmanager
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -18,9 +20,14 @@ from stillwatch.detect.tables import (
 )
 from stillwatch.model.findings import Verdict
 from stillwatch.store import open_store
-from stillwatch.store.engine import epoch_us
+from stillwatch.store.engine import epoch_us, map_batches
 
-ENGINES = ["duckdb", pytest.param("spark", marks=pytest.mark.spark)]
+ENGINES = [
+    "duckdb",
+    pytest.param("spark", marks=pytest.mark.spark),
+    pytest.param("spark in small batches", marks=pytest.mark.spark),
+]
+ROWS_OF_A_SMALL_BATCH = "700"  # so that each partition of the small world has several
 CONFIG = DetectConfig(placebos=1000)
 
 
@@ -45,8 +52,22 @@ def store(request, root):
     with pytest.MonkeyPatch.context() as patch:
         # Short queries only: optimising them would take longer than running them.
         patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-        with open_store(root, request.param, memory_limit=1 << 30, threads=2) as reader:
+        engine, _, small = request.param.partition(" ")
+        with open_store(root, engine, memory_limit=1 << 30, threads=2) as reader, ExitStack() as during:
+            if small:
+                during.enter_context(rows_of_a_batch(reader, ROWS_OF_A_SMALL_BATCH))
             yield reader
+
+
+@contextmanager
+def rows_of_a_batch(reader, rows):
+    """Let Spark cut batches of at most `rows` rows."""
+    name = "spark.sql.execution.arrow.maxRecordsPerBatch"
+    settings = reader.exchanges().get_backend()._session.conf
+    before = settings.get(name)
+    settings.set(name, rows)
+    yield
+    settings.set(name, before)
 
 
 def run(reader):
@@ -78,6 +99,19 @@ def test_the_span_is_that_of_the_rows(store, world):
         pc.max(times).as_py(),
     )
     assert span.incidences == pc.sum(pc.list_value_length(world.exchanges["keys"])).as_py()
+
+
+def test_batches_hold_every_row_once_and_may_be_several_a_partition(store, request):
+    schema = pa.schema({"rows": pa.int64()})
+
+    def count(batch):
+        return pa.record_batch([pa.array([batch.num_rows])], schema=schema)
+
+    sizes = map_batches(store.exchanges().select("account_fp"), count, schema)["rows"].to_numpy()
+    if "small" in request.node.callspec.params["store"]:
+        assert sizes.max() <= int(ROWS_OF_A_SMALL_BATCH)
+        assert sizes.size > 8
+    assert sizes.sum() == store.exchanges().count().to_pyarrow().as_py()
 
 
 @pytest.fixture(scope="module")
