@@ -10,7 +10,7 @@ from stillwatch.model.findings import Link, Verdict
 LINKS = st.lists(st.builds(Link, st.integers(-2, 40), st.integers(-2, 40), st.integers(0, 99)), max_size=60)
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(LINKS)
 def test_any_links_give_a_drawing_inside_its_frame(make_group, links):
     drawing = draw(

@@ -231,7 +231,7 @@ def of(kind: typing.Any) -> st.SearchStrategy:
     return PLAIN[kind]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(of(Detection), st.lists(of(CoverageCard), max_size=2), TIMES)
 def test_any_detection_gives_a_sound_page(detection, cards, now):
     html = render_report(detection, cards, now, MARK)
@@ -241,7 +241,7 @@ def test_any_detection_gives_a_sound_page(detection, cards, now):
     assert MARK not in html
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(of(Detection))
 def test_figures_in_drawings_are_numbers(detection):
     for _, attributes in Page(render(detection)).tags:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.assemble import Judged, group_of, identifier, links_of, moment, timeline_of
@@ -15,7 +15,6 @@ from stillwatch.model.findings import Verdict, decode_group, encode_line
 
 DAY = 86_400_000_000
 NOW = datetime(2026, 10, 20, tzinfo=UTC)
-checked = settings(deadline=None, max_examples=30)
 
 
 @st.composite
@@ -42,7 +41,6 @@ def membership(made, sent):
     return made.membership(strands)
 
 
-@checked
 @given(days_of_members())
 def test_the_timeline_adds_up(made, sent):
     group = membership(made, sent)
@@ -67,7 +65,6 @@ def test_the_timeline_adds_up(made, sent):
     assert sum(line.bans) == 1, "a ban after the strand's last day has no place in it"
 
 
-@checked
 @given(st.permutations(range(9)), st.sets(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=40))
 def test_links_point_at_the_members_they_join(order, edges):
     edges = sorted((a, b) for a, b in edges if a < b)
@@ -90,7 +87,6 @@ def test_of_very_many_links_the_strongest_are_shown():
 KEYS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=9, unique=True)
 
 
-@checked
 @given(KEYS, KEYS, st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=5))
 def test_a_group_is_named_by_what_it_is_and_not_by_the_order_of_it(one, other, members):
     named = identifier(np.array(one), np.array(members))

@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.background import Carriage, fit_background, fit_silent_background
 from stillwatch.detect.book import Volumes
-
-checked = settings(deadline=None, max_examples=30)
 
 
 def carriage(hits, trials):
@@ -20,7 +18,6 @@ def drawn(rng, mean, dispersion, accounts):
     return rng.binomial(trials, rng.beta(mean * dispersion, (1 - mean) * dispersion, accounts)), trials
 
 
-@checked
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), min_size=1, max_size=30))
 def test_carriers_and_silent_accounts_are_all_accounts(rows):
     hits, trials = (np.array([row[n] for row in rows]) for n in (0, 1))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import ibis
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.behaviour import COLUMNS, Excerpts, Sample, mode_of, read_behaviour, strand_rows
@@ -92,7 +92,6 @@ def test_no_rows_are_no_trouble():
     assert got.models == ()
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(-1, 3)), max_size=40))
 def test_the_mode_is_the_most_frequent_known_code_and_the_smallest_of_several(sent):
     account, code = (np.array([row[n] for row in sent], np.int64) for n in (0, 1))
@@ -120,7 +119,6 @@ def test_only_sampled_accounts_of_the_right_group_are_read():
     assert got == [(0, 1, 0), (0, 1, 1), (1, 2, 2)]
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.lists(st.tuples(*[st.integers(0, 3)] * 3), max_size=30), st.randoms())
 def test_rows_of_one_moment_stand_in_the_order_of_their_prompts(sent, random):
     sent = [

@@ -6,7 +6,7 @@ import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.book import CODED, LINKING, account_totals, identity_incidence, make_book
@@ -70,7 +70,6 @@ def operators(draw):
     return counts, {fp: draw(RECORD) for fp in recorded}, events
 
 
-@settings(deadline=None, max_examples=30)
 @given(operators())
 def test_every_account_that_sent_something_stands_once_with_what_is_known_of_it(given_):
     counts, records, events = given_
@@ -100,7 +99,6 @@ def test_every_account_that_sent_something_stands_once_with_what_is_known_of_it(
         assert book.banned[at] == pytest.approx(min(bans, default=np.nan), nan_ok=True)
 
 
-@settings(deadline=None, max_examples=30)
 @given(operators())
 def test_codes_are_equal_exactly_where_the_values_are(given_):
     counts, records, events = given_
@@ -113,7 +111,6 @@ def test_codes_are_equal_exactly_where_the_values_are(given_):
         assert len({code for code, _ in known}) == len({value for _, value in known}) == len(known)
 
 
-@settings(deadline=None, max_examples=30)
 @given(operators(), st.integers(1, 4))
 def test_identity_keys_join_the_accounts_of_one_value_and_of_one_kind(given_, least):
     counts, records, events = given_

@@ -4,7 +4,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.candidates import _KEY_LEVEL, _marks, carried, of_communities, of_keys, refined
@@ -13,7 +13,6 @@ from stillwatch.detect.pairs import Incidence
 from stillwatch.detect.speech import Speech
 from stillwatch.model.views import KeyKind
 
-checked = settings(deadline=None, max_examples=30)
 NOTHING = np.empty(0, np.int64)
 COUNTS = st.integers(1, 40).flatmap(lambda size: st.tuples(st.integers(0, size), st.just(size)))
 
@@ -32,7 +31,6 @@ def step_up(p_values, level):
     return [p <= limit for p in p_values]
 
 
-@checked
 @given(st.lists(COUNTS, min_size=1, max_size=12), st.floats(0.01, 0.3), st.sampled_from([0.3, 0.5, 0.8]))
 def test_a_key_that_is_chosen_would_be_chosen_without_any_single_account(counts, base, share):
     held, size = (np.array(column) for column in zip(*counts, strict=True))
@@ -146,7 +144,6 @@ def test_only_what_an_exchange_carries_in_its_text_marks_it(kind):
     assert of_keys(keys, incidence, 8, np.empty(0, np.int64)) == []
 
 
-@checked
 @given(st.integers(0, 50), st.sampled_from([0.3, 0.5, 0.8]), st.integers(6, 20))
 def test_refined_keys_mostly_belong_to_the_members(seed, share, size):
     keys, incidence = world(2, 4, crowd=300, seed=seed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.carriers import Marks, carriers, list_bounds
@@ -30,7 +30,6 @@ def marks_of(entries):
     return Marks.of(*(np.array(column, np.int64) for column in (member, group, bit)), 4)
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(ROW, max_size=20), ENTRIES, st.integers(0, 5))
 def test_every_exchange_is_found_once_for_each_group_with_all_its_classes(rows, entries, skipped):
     expected = {}

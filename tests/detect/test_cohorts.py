@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.cohorts import burst_log_e, sign_up_cohorts
@@ -60,7 +60,6 @@ def test_the_e_value_of_a_burst_averages_at_most_one(expected):
     assert mean <= 1.0 + 4.0 * error
 
 
-@settings(deadline=None, max_examples=25)
 @given(st.integers(0, 10_000), st.integers(0, 3))
 def test_cohorts_are_apart_and_do_not_depend_on_the_order(seed, bursts):
     rng = np.random.default_rng(seed)

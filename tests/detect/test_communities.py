@@ -4,13 +4,11 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.communities import bipartite_communities, communities, core
 from stillwatch.detect.pairs import Incidence, Pairs
-
-checked = settings(deadline=None, max_examples=30)
 
 
 def pairs_of(edges):
@@ -28,7 +26,6 @@ def incidence_of(edges):
     return Incidence(rows[:, 0].copy(), rows[:, 1].copy(), keys, accounts)
 
 
-@checked
 @given(st.lists(st.integers(8, 20), min_size=1, max_size=5), st.integers(0, 1000))
 def test_planted_cliques_are_found_although_one_edge_joins_each_to_the_next(sizes, seed):
     numbers = np.random.default_rng(seed).permutation(1000)
@@ -55,7 +52,6 @@ def test_the_same_seed_gives_the_same_communities_of_a_graph_without_any(seed):
     assert np.unique(everyone).size == everyone.size, "no account is in two communities"
 
 
-@checked
 @given(st.sets(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=80), st.integers(1, 4))
 def test_the_core_is_what_pruning_one_by_one_leaves(edges, least):
     found = incidence_of(edges)
@@ -74,7 +70,6 @@ def test_the_core_is_what_pruning_one_by_one_leaves(edges, least):
     assert set(zip(key.tolist(), account.tolist(), strict=True)) == left
 
 
-@checked
 @given(st.sets(st.tuples(st.integers(0, 14), st.integers(0, 14)), max_size=150), st.integers(1, 60))
 def test_the_core_is_a_fixed_point_within_the_bound(edges, most_edges):
     key, account = core(incidence_of(edges), 2, most_edges)

@@ -5,21 +5,19 @@ from collections import Counter
 import ibis
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.dealing import Dealt, bucket_of, deal, numbered
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 PAIRS = st.lists(st.tuples(INT64, st.integers(0, 2**31 - 1)), max_size=60)
-checked = settings(deadline=None, max_examples=30)
 
 
 def columns(pairs):
     return np.array([p[0] for p in pairs], np.int64), np.array([p[1] for p in pairs], np.int32)
 
 
-@checked
 @given(PAIRS)
 def test_dealing_moves_pairs_and_changes_none(pairs):
     dealt = deal(*columns(pairs))
@@ -27,7 +25,6 @@ def test_dealing_moves_pairs_and_changes_none(pairs):
     assert (np.diff([bucket_of(key) for key in dealt["key"].to_numpy()]) >= 0).all()
 
 
-@checked
 @given(st.lists(PAIRS, max_size=4))
 def test_every_bucket_holds_all_pairs_of_its_keys(batches):
     chunks = [deal(*columns(pairs)) for pairs in batches]
@@ -45,7 +42,6 @@ def test_every_bucket_holds_all_pairs_of_its_keys(batches):
     )
 
 
-@checked
 @given(st.lists(INT64, max_size=60))
 def test_numbers_stand_for_distinct_keys(keys):
     number, distinct = numbered(np.array(keys, np.int64))
@@ -53,7 +49,6 @@ def test_numbers_stand_for_distinct_keys(keys):
     assert distinct.tolist() == list(dict.fromkeys(keys))
 
 
-@checked
 @given(PAIRS, PAIRS)
 def test_batches_that_an_engine_has_joined_are_dealt_again(one, two):
     joined = pa.Table.from_batches([deal(*columns(one)), deal(*columns(two))]).combine_chunks()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.evidence import NOTHING, combine, halved, weigh
@@ -51,7 +51,6 @@ def test_e_values_of_groups_like_the_placebos_average_at_most_one(draw):
         assert capped.mean() <= 1 + 4 * capped.std() / np.sqrt(len(values))
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.sampled_from([normal, discrete, dependent]))
 def test_over_all_choices_of_the_group_the_e_value_of_a_half_averages_exactly_one(seed, draw):
     rows = draw(np.random.default_rng(seed), 21)
@@ -64,7 +63,6 @@ def test_over_all_choices_of_the_group_the_e_value_of_a_half_averages_exactly_on
     assert np.mean(e, axis=0) == pytest.approx(1.0)
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.sampled_from([normal, discrete]))
 def test_the_compiled_scores_are_the_conformal_ones_of_the_library(seed, draw):
     rng = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect import features
@@ -65,14 +65,12 @@ def test_birth_burst_is_the_densest_two_days(created, expected):
     assert features.birth_burst(np.array(created)) == close(expected)
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.lists(st.floats(0, 30), min_size=1, max_size=25))
 def test_birth_burst_is_the_largest_window_at_any_start(created):
     expected = max(sum(start <= day <= start + 2 for day in created) for start in created) / len(created)
     assert features.birth_burst(np.array(created)) == pytest.approx(expected)
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), max_size=25))
 def test_repeat_share_counts_what_another_account_asked_too(made, sent):
     rows = made.behaviour([a for a, _ in sent], item=np.array([item for _, item in sent], np.int64))

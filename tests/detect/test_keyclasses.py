@@ -1,14 +1,13 @@
 """Keys of one template become one, and nothing else does."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.keyclasses import key_classes
 from stillwatch.detect.keyindex import index_of
 
 ROWS = st.lists(st.sets(st.integers(0, 9), max_size=6), max_size=25)
-checked = settings(deadline=None, max_examples=30)
 
 
 def columns(rows):
@@ -23,7 +22,6 @@ def classes(rows, keys, overlap=0.5):
     return key_classes(offsets, index_of(values, keys), keys.size, overlap)
 
 
-@checked
 @given(ROWS, st.sampled_from([0.3, 0.5, 0.9]))
 def test_a_class_never_holds_a_key_that_does_not_meet_its_leader(rows, overlap):
     leader = classes(rows, range(10), overlap)
@@ -39,7 +37,6 @@ def test_classes_do_not_grow_by_chains():
     assert classes([[0, 1], [0, 1], [1, 2], [1, 2]], [0, 1, 2]).tolist() in ([0, 1, 1], [0, 0, 2])
 
 
-@checked
 @given(ROWS, st.data())
 def test_the_order_of_rows_and_of_keys_in_a_row_means_nothing(rows, data):
     shuffled = data.draw(st.permutations([list(row) for row in rows]))
@@ -47,7 +44,6 @@ def test_the_order_of_rows_and_of_keys_in_a_row_means_nothing(rows, data):
     assert classes(rows, range(10)).tolist() == classes(shuffled, range(10)).tolist()
 
 
-@checked
 @given(ROWS, st.sets(st.integers(0, 9), min_size=1))
 def test_keys_that_are_not_asked_for_change_nothing(rows, wanted):
     keys = sorted(wanted)
@@ -55,7 +51,6 @@ def test_keys_that_are_not_asked_for_change_nothing(rows, wanted):
     assert classes(rows, keys).tolist() == classes(only, keys).tolist()
 
 
-@checked
 @given(st.integers(2, 8), st.integers(2, 20), st.integers(0, 4), st.integers(0, 2**32 - 1))
 def test_keys_of_one_template_are_one_among_noise(size, uses, noise, seed):
     rng = np.random.default_rng(seed)

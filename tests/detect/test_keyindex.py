@@ -1,7 +1,7 @@
 """The table of fingerprints is a dictionary."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.keyindex import KeyIndex, index_of
@@ -9,7 +9,6 @@ from stillwatch.detect.keyindex import KeyIndex, index_of
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.lists(INT64, max_size=40), st.lists(INT64, max_size=40, unique=True), st.data())
 def test_index_of_is_a_dictionary(loose, keys, data):
     values = loose + (data.draw(st.lists(st.sampled_from(keys), max_size=20)) if keys else [])

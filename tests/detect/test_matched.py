@@ -1,7 +1,7 @@
 """Matched groups: the same volumes, nobody twice, and every account of an octave as likely as the others."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.matched import matched_groups
@@ -11,7 +11,6 @@ def octave(volume):
     return np.log2(np.maximum(volume, 1)).astype(int)
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000), st.integers(1, 40))
 def test_groups_have_the_octaves_of_the_members_and_nobody_twice(seed, size):
     rng = np.random.default_rng(seed)

@@ -5,14 +5,13 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
 from stillwatch.detect.pairs import Incidence, bottom, bounded, pair_count, repeated_pairs, validated
 
 EDGES = st.sets(st.tuples(st.integers(0, 7), st.integers(0, 11)), max_size=70)
-checked = settings(deadline=None, max_examples=30)
 
 
 def incidence(edges, keys=8, accounts=12):
@@ -31,14 +30,12 @@ def counted(found):
     return Counter(pair for users in by_key(found).values() for pair in combinations(sorted(users), 2))
 
 
-@checked
 @given(EDGES, st.integers(1, 12))
 def test_bottom_keeps_the_first_accounts_of_every_key(edges, most):
     whole, kept = by_key(incidence(edges)), by_key(bottom(incidence(edges), most))
     assert kept == {key: sorted(users)[:most] for key, users in whole.items()}
 
 
-@checked
 @given(EDGES, st.integers(1, 12))
 def test_the_same_accounts_survive_in_every_key(edges, most):
     """An account that a key drops is never before one that it keeps, so overlaps are those of the minima."""
@@ -50,7 +47,6 @@ def test_the_same_accounts_survive_in_every_key(edges, most):
         assert len(sampled) >= min(len(both), most - len(set(whole[one]) ^ set(whole[two])))
 
 
-@checked
 @given(EDGES)
 def test_pairs_are_counted_as_by_hand(edges):
     found = incidence(edges)
@@ -63,7 +59,6 @@ def test_pairs_are_counted_as_by_hand(edges):
     assert pair_count(found) == sum(by_hand.values())
 
 
-@checked
 @given(EDGES, st.integers(2, 12), st.integers(0, 300))
 def test_bounded_keeps_the_bound_down_to_four_accounts_a_key(edges, most_accounts, most_pairs):
     kept = bounded(incidence(edges), most_accounts, most_pairs)
@@ -79,7 +74,6 @@ def test_bounded_changes_nothing_within_the_bound():
     assert bounded(found, 12, pair_count(found) - 1).key.size < 96
 
 
-@checked
 @given(EDGES, st.floats(1e-9, 0.4), st.floats(1e-9, 0.4))
 def test_validated_pairs_grow_with_the_level(edges, one, two):
     found = incidence(edges)
@@ -89,7 +83,6 @@ def test_validated_pairs_grow_with_the_level(edges, one, two):
     assert strict <= set(zip(high.a.tolist(), high.b.tolist(), strict=True))
 
 
-@checked
 @given(EDGES, st.sampled_from([1e-6, 1e-3, 0.05, 0.3]))
 def test_validated_is_the_poisson_tail(edges, level):
     found = incidence(edges)

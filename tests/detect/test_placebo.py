@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.placebo import SIZES, Null, Placebos, draw_pool, half_size
 from stillwatch.detect.profiles import MATCHES, STATISTICS, Profiles
-
-checked = settings(deadline=None, max_examples=30)
 
 
 def placebos(volume, number=50, seed=1):
@@ -21,7 +19,6 @@ def placebos(volume, number=50, seed=1):
     return Placebos(profiles, np.asarray(volume), np.ones(4), number, seed)
 
 
-@checked
 @given(
     st.integers(40, 400),
     st.sampled_from(SIZES),
@@ -68,7 +65,6 @@ def test_distributions_are_kept_and_made_from_the_seed():
     assert first.values.shape == (50, len(STATISTICS))
 
 
-@checked
 @given(st.integers(1, 60), st.integers(0, 1000))
 def test_the_null_knows_its_middle(number, seed):
     values = np.random.default_rng(seed).normal(size=(number, 3))
@@ -86,7 +82,6 @@ def test_a_half_is_cut_to_a_size_that_placebos_share(accounts, half):
     assert half_size(accounts) == half
 
 
-@checked
 @given(st.lists(st.integers(1, 500), min_size=60, max_size=400), st.integers(10, 300), st.integers(0, 99))
 def test_the_pool_leaves_out_the_groups_where_it_can(made, volumes, wanted, seed):
     totals = np.zeros((len(volumes), 3), np.int64)
@@ -106,7 +101,6 @@ def test_the_pool_leaves_out_the_groups_where_it_can(made, volumes, wanted, seed
         assert chosen.sum() >= min(mine.sum() if (mine & ~inside).sum() < 50 else 50, 50)
 
 
-@checked
 @given(st.integers(0, 40), st.integers(0, 99))
 def test_a_loud_campaign_is_not_compared_with_itself(made, others, seed):
     """Whoever fills a volume alone stands in for it with four accounts, not with fifty."""

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.profiles import (
@@ -21,10 +21,8 @@ from stillwatch.detect.profiles import (
 from stillwatch.stats.dispersion import deseasonalised
 
 DAY = 86_400.0
-checked = settings(deadline=None, max_examples=30)
 
 
-@checked
 @given(st.lists(st.integers(-1, 4), min_size=2, max_size=20), st.data())
 def test_a_match_is_the_fraction_of_pairs_with_the_same_known_code(codes, data):
     size = data.draw(st.integers(2, len(codes)))
@@ -37,7 +35,6 @@ def test_a_match_is_the_fraction_of_pairs_with_the_same_known_code(codes, data):
         assert fraction == pytest.approx(same / len(pairs))
 
 
-@checked
 @given(st.integers(0, 10_000), st.integers(2, 6))
 def test_statistics_do_not_depend_on_who_stands_first(seed, size):
     rng = np.random.default_rng(seed)

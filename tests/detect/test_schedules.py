@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.placebo import Placebos
@@ -24,7 +24,6 @@ def lagged(rng, plan_of_account, number, volume=250):
     return rng.poisson(rate / rate.sum(axis=1, keepdims=True) * volume).astype(float)
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.integers(0, HOURS))
 def test_a_lag_does_not_change_the_spectrum(seed, lag):
     table = np.random.default_rng(seed).poisson(2.0, (3, HOURS)).astype(float)
@@ -92,7 +91,6 @@ def test_likeness_is_a_correlation_with_the_others():
     assert with_two == pytest.approx([0.0, -np.sqrt(0.5), 0.0, 0.0, 1.0])
 
 
-@settings(deadline=None, max_examples=20)
 @given(st.integers(0, 10_000))
 def test_members_are_no_more_alike_than_strangers_where_nothing_is_shared(seed):
     rows = np.random.default_rng(seed).normal(size=(600, 40))

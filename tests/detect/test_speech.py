@@ -1,16 +1,14 @@
 """What is due to a group in a key: its share of the exchanges in the key's language."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.speech import UNKNOWN, Members, Speech, key_languages
 
-checked = settings(deadline=None, max_examples=40)
 ROWS = st.lists(st.tuples(st.integers(0, 9), st.integers(-1, 3), st.integers(0, 50)), min_size=1, max_size=40)
 
 
-@checked
 @given(ROWS, st.lists(st.integers(-1, 2), min_size=10, max_size=10), st.integers(0, 9), st.integers(-1, 3))
 def test_the_due_share_is_counted_among_the_accounts_that_a_sample_reaches(rows, label, last, language):
     account, spoken, sent = np.array(rows).T
@@ -24,7 +22,6 @@ def test_the_due_share_is_counted_among_the_accounts_that_a_sample_reaches(rows,
     np.testing.assert_allclose(found, due, atol=1e-12)
 
 
-@checked
 @given(st.lists(st.tuples(st.lists(st.integers(-1, 4), max_size=5), st.integers(-1, 3)), max_size=30))
 def test_a_key_has_the_language_of_most_of_its_exchanges(rows):
     offsets = np.cumsum([0, *(len(keys) for keys, _ in rows)])

@@ -9,7 +9,7 @@ import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.carriers import Marks
@@ -37,7 +37,6 @@ def table_of(rows, cuts=()):
     return pa.Table.from_batches(batches, HITS)
 
 
-@settings(deadline=None, max_examples=50)
 @given(CARRIED, st.sets(st.integers(1, 39), max_size=3))
 def test_strands_are_sums_over_the_exchanges_of_an_account(rows, cuts):
     split = split_strands(table_of(rows, cuts), 5)
@@ -59,7 +58,6 @@ def test_strands_are_sums_over_the_exchanges_of_an_account(rows, cuts):
             assert strands.variety[at] == int(strands.bits[at]).bit_count()
 
 
-@settings(deadline=None, max_examples=30)
 @given(CARRIED, st.sets(st.integers(0, 5)))
 def test_only_keeps_everything_of_the_accounts_that_stay(rows, kept):
     strands = split_strands(table_of(rows), 4)[0]

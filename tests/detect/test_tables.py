@@ -6,7 +6,7 @@ import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.detect.tables import (
@@ -51,7 +51,6 @@ def test_blocks_are_dealt_60_20_20_and_the_engine_deals_as_numpy_does(days, bloc
     assert shares == pytest.approx([0.6, 0.2, 0.2], abs=0.02)
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)), st.integers(300, 21_600))  # noqa: DTZ001
 def test_any_two_hundred_blocks_in_a_row_are_dealt_fairly(first, block_seconds):
     start = first.replace(tzinfo=UTC)

@@ -2,7 +2,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.ingest.blocks import Limits, Unfinished, document_blocks, is_document, line_blocks
@@ -104,7 +104,6 @@ def records_of(data: bytes, limits: Limits) -> list[bytes]:
     return [line for block in blocks for line in bytes(block.data).splitlines()]
 
 
-@settings(max_examples=60)
 @given(OBJECTS, st.sampled_from([None, 1, "\t"]), st.booleans(), st.integers(1, 300), st.integers(1, 4))
 def test_documents_are_cut_into_their_records(objects, indent, array, block_bytes, rows):
     if array:

@@ -6,7 +6,7 @@ import io
 from threading import get_ident
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.ingest.readahead import ReadAhead
@@ -36,7 +36,6 @@ def drain(ahead: ReadAhead, size: int, found: bytearray) -> None:
         found += buffer[:got]
 
 
-@settings(max_examples=50)
 @given(
     st.binary(max_size=300),
     st.lists(st.integers(1, 50), min_size=1, max_size=4),

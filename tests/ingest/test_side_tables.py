@@ -133,7 +133,7 @@ def test_a_missing_file_is_named(tmp_path, key):
         read_accounts(tmp_path / "nowhere", key)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.one_of(
         st.binary(max_size=60), st.binary(max_size=60).map(lambda b: b"account_id,ts,kind\na,1,ban\n" + b)

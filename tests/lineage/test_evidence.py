@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.model.errors import InputError, StillwatchError
@@ -55,7 +55,6 @@ def test_what_a_session_writes_is_intact(guilty):
     assert not verify(guilty, head="0" * 64).intact
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_changed_byte_is_found(guilty, data):
     place = data.draw(st.integers(0, len(guilty) - 1))
@@ -63,7 +62,6 @@ def test_any_changed_byte_is_found(guilty, data):
     assert faulty(guilty[:place] + bytes([byte]) + guilty[place + 1 :])
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_added_or_missing_byte_is_found(guilty, data):
     place = data.draw(st.integers(0, len(guilty) - 1))

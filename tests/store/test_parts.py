@@ -2,7 +2,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.model.columns import EXCHANGE_SCHEMA
@@ -45,7 +45,6 @@ def test_a_missing_required_column_is_refused(tools):
         conform(batch)
 
 
-@settings(max_examples=20, deadline=None)
 @given(
     sizes=st.lists(st.integers(0, 40), max_size=8),
     group=st.integers(1, 30),
@@ -79,7 +78,6 @@ def test_rows_keep_their_order_and_parts_their_bounds(
     assert all(part.rows < shape.part_rows + max(sizes) + group for part in parts)
 
 
-@settings(max_examples=20, deadline=None)
 @given(rows=st.integers(1, 50), group=st.integers(1, 20), data=st.data())
 def test_dropping_rows(tmp_path_factory, tools, rows, group, data):
     directory = tmp_path_factory.mktemp("parts")

@@ -1,7 +1,7 @@
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.worlds.ladder_figure import WIDTH, Outcome, ladder_svg
@@ -24,7 +24,6 @@ outcomes = st.lists(
 )
 
 
-@settings(max_examples=50)
 @given(outcomes, st.text("ab<&> ", max_size=30))
 def test_any_ladder_is_well_formed_and_inside_its_frame(drawn, title):
     root = ET.fromstring(ladder_svg(drawn, title))  # noqa: S314 - our own text

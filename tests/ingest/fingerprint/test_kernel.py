@@ -75,7 +75,6 @@ def test_any_bytes_equal_the_reference(values, wide):
     assert got == [reference.fingerprint(SECRET, nothing | {"prompt": value}) for value in values]
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(st.none() | texts, min_size=1, max_size=12), st.data())
 def test_batching_slicing_width_and_threads_change_nothing(prompts, data):
     batch = rows_of(prompts * 40)

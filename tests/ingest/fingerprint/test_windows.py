@@ -6,7 +6,7 @@ import random
 
 import pytest
 from fingerprint_cases import KEY_BYTES, rows_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.ingest.fingerprint import FingerprintKey, fingerprint
@@ -35,7 +35,6 @@ def full_width(text: str) -> str:
     return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
 
 
-@settings(max_examples=60, deadline=None)
 @given(prompts, st.randoms(use_true_random=False))
 def test_spelling_does_not_matter(parts, chosen):
     plain = one(" ".join(parts))
@@ -46,7 +45,6 @@ def test_spelling_does_not_matter(parts, chosen):
         assert one(other) == plain
 
 
-@settings(max_examples=60, deadline=None)
 @given(prompts)
 def test_numbers_do_not_matter_for_keys_but_for_the_item(parts):
     changed = [str(int(part) + 1) if part.isdigit() else part for part in parts]

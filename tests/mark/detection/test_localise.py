@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.mark.detection.localise import localise
@@ -54,7 +54,6 @@ def test_two_stretches_stay_apart_and_more_tests_need_more():
     assert localise(GUMBEL, scores, level=0.01, tests=10**30) == ()
 
 
-@settings(max_examples=40)
 @given(st.integers(0, 200), st.integers(0, 2**32), st.integers(1, 30), st.floats(0.1, 0.9))
 def test_segments_lie_inside_and_apart(size, seed, shortest, level):
     scores = np.random.default_rng(seed).exponential(1.3, size)

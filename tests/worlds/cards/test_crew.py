@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.worlds.cards import card_named
@@ -19,7 +19,6 @@ def test_own_exits_and_payments(stage_of):
     assert len(set(crew.payment.tolist())) == 300
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 4))
 def test_exits_and_payments_serve_as_many_as_they_say(stage_of, exits, payments, places):
     crew = crew_of(

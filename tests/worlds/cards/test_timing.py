@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.worlds.cards import timing
@@ -30,7 +30,6 @@ def ratio_of_variances(account, ts, hours=6):
     return inner.sum(axis=0).var() / inner.var(axis=1).sum()
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     schedule=st.sampled_from(Schedule),
     rhythm=st.sampled_from(Rhythm),
