@@ -14,7 +14,7 @@ from stillwatch.detect.background import Carriage, fit_background
 from stillwatch.detect.keyusage import usage_of
 from stillwatch.detect.sparse_strands import sparse_log_e
 from stillwatch.detect.tables import DISCOVERY
-from stillwatch.stats.betabinomial import log_pmfs
+from stillwatch.stats.betabinomial import log_ratios
 from stillwatch.stats.evalues import log_mean_e
 from stillwatch.stats.fdr import e_bh
 from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial, fit_beta_binomial
@@ -218,8 +218,8 @@ def _fitted_log_e(account: Ints, hits: Ints, trials: Ints, null: BetaBinomial) -
         if others.sum() >= _LEAST_FITTED:
             fitted = fit_beta_binomial(hits[others], trials[others])
             if fitted.mean > null.mean:
-                given, spread = (carried[mine], sent[mine]), null.dispersion
-                log_e[mine] = log_pmfs(*given, fitted.mean, spread) - log_pmfs(*given, *null)
+                rate = fitted.mean
+                log_e[mine] = log_ratios(carried[mine], sent[mine], rate, null.mean, null.dispersion)
     return log_e
 
 
