@@ -76,7 +76,7 @@ def render_report(
         generated_at: Time of the run, UTC.
         version: Version of stillwatch.
     """
-    style = _style()
+    style = style_sheet()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     campaigns = tuple(_campaign(number, group) for number, group in enumerate(detection.campaigns, 1))
     honest = [
@@ -149,7 +149,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_visible,
+        finalize=visible,
     )
     environment.filters |= {
         say.__name__: _unbroken(say)
@@ -188,13 +188,14 @@ def _unbroken(say: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda value: say(value).replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _visible(value: object) -> object:
+def visible(value: object) -> object:
     """Make control characters of any string that a template puts out visible; our own markup passes."""
     return words.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache
-def _style() -> str:
+def style_sheet() -> str:
+    """Return the style sheet that all reports share."""
     environment = _environment()
     assert environment.loader is not None  # noqa: S101 - for the type checker
     return environment.loader.get_source(environment, "report.css")[0]

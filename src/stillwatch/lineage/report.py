@@ -12,6 +12,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from stillwatch.cases import words
+from stillwatch.cases.report import style_sheet, visible
 from stillwatch.lineage.evidence_verdict import DESIGNED, Result, Verdict
 from stillwatch.lineage.evidence_words import PROPOSITIONS
 from stillwatch.lineage.planning import posterior
@@ -46,7 +47,7 @@ def render_report(
         generated_at: Time of writing, UTC.
         version: Version of stillwatch.
     """
-    style = _style()
+    style = style_sheet()
     hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (
         _environment()
@@ -98,7 +99,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_visible,
+        finalize=visible,
     )
     environment.filters |= {
         "counted": words.counted,
@@ -112,15 +113,3 @@ def _environment() -> Environment:
         "whole": words.whole,
     }
     return environment
-
-
-def _visible(value: object) -> object:
-    """Make control characters of any string that a template puts out visible; our own markup passes."""
-    return words.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-@cache
-def _style() -> str:
-    environment = _environment()
-    assert environment.loader is not None  # noqa: S101 - for the type checker
-    return environment.loader.get_source(environment, "report.css")[0]
