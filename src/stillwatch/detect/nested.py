@@ -35,14 +35,13 @@ def without_hosts(judged: Sequence[Judged], book: Book, reference: features.Refe
         reference: Values in the placebo pool.
     """
     kept: list[Judged] = []
-    for one in sorted(judged, key=_size):
-        inside = [part for part in kept if part.verdict is one.verdict and _lies_in(part, one)]
-        if one.verdict is not Verdict.CAMPAIGN or all(
-            _is_more(one, part, book, reference) for part in inside
-        ):
+    campaigns = [one for one in judged if one.verdict is Verdict.CAMPAIGN]
+    for one in sorted(campaigns, key=_size):
+        inside = [part for part in kept if _lies_in(part, one)]
+        if all(_is_more(one, part, book, reference) for part in inside):
             kept.append(one)
     chosen = set(map(id, kept))
-    return [one for one in judged if id(one) in chosen]
+    return [one for one in judged if one.verdict is not Verdict.CAMPAIGN or id(one) in chosen]
 
 
 def _size(one: Judged) -> int:
