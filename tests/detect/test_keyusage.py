@@ -53,6 +53,13 @@ def test_whoever_lacks_the_fixed_prompt_is_not_named(made):
     assert found.nameable.tolist() == [True] * 49 + [False]
 
 
+def test_whoever_shows_one_of_many_common_keys_is_not_named(made):
+    bits = np.full(50, 0b111111)
+    bits[-3:] = [0b1, 0b11, 0b111]
+    found = usage(made, np.full(50, 20), bits)
+    assert found.nameable.tolist() == [True] * 47 + [False, False, True]
+
+
 def test_a_common_format_is_no_fixed_prompt_where_every_exchange_carries_more(made):
     rng = np.random.default_rng(3)
     pool = dict.fromkeys(range(1, 50), 1.0)

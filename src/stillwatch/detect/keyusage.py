@@ -52,9 +52,9 @@ def usage_of(strands: Strands, hits: Ints, chosen: Bools) -> Usage:
 
     Nobody is named for less than three exchanges, nor for far fewer different keys than is usual: an honest
     product has one template and sends it always, and may be drawn in because a pool holds that one too, or
-    because somebody sprays it to frame the customer. Where members send one fixed prompt, whoever does not is
-    not named; elsewhere nobody is named for a single key: in a pool of many, one may be an honest customer's
-    template.
+    because somebody sprays it to frame the customer. Where members send one fixed prompt, whoever shows less
+    than half of the keys that are common to them is not named; elsewhere nobody is named for a single key: in
+    a pool of many, one may be an honest customer's template.
 
     Args:
         strands: Carriers of the keys.
@@ -74,7 +74,7 @@ def usage_of(strands: Strands, hits: Ints, chosen: Bools) -> Usage:
         alike = alike & various
     core = shown[:, alike & (hits <= np.quantile(hits[alike], _QUIET))].mean(axis=1) >= _CORE_SHARE
     fixed = core.any() and -np.expm1(-hazards[~core]).sum() < _MOSTLY_ALONE
-    carried = shown[core].any(axis=0) if fixed else strands.variety >= _FEW_KEYS
+    carried = 2 * shown[core].sum(axis=0) >= core.sum() if fixed else strands.variety >= _FEW_KEYS
     return Usage(various, carried & (hits >= _LEAST_STRAND))
 
 
