@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 DEFAULT_ALTERNATIVES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 """Rates at which a member of a campaign may hit the campaign's keys."""
 
-_log_pmf = vectorize(cache=True)(log_pmf)
+
+def _pmf_of_unit(hits: float, trials: float, mean: float, dispersion: float) -> float:
+    """Return `log_pmf`, as a function of its own: two compiled forms of one function share a cache file."""
+    return float(log_pmf(hits, trials, mean, dispersion))
+
+
+_log_pmf = vectorize(cache=True)(_pmf_of_unit)
 
 
 def log_beta_binomial_pmf(
