@@ -35,6 +35,10 @@ def kind_hazards(showing: Floats, draws: Floats, units: Floats) -> Floats:
 
     Returns:
         Hazards, from 0 to 50 where every unit showed the kind, shape (kinds,).
+
+    Example:
+        >>> kind_hazards(np.array([10.0, 5.0, 0.0]), np.array([2.0]), np.array([10.0])).round(4)
+        array([50.    ,  0.3466,  0.    ])
     """
     hazards: Floats = _solve(
         np.asarray(showing, np.float64), np.asarray(draws, np.float64), np.asarray(units, np.float64)
@@ -43,7 +47,12 @@ def kind_hazards(showing: Floats, draws: Floats, units: Floats) -> Floats:
 
 
 def expected_kinds(hazards: Floats, draws: Floats) -> Floats:
-    """Return how many different kinds so many draws are expected to show, shape of `draws`."""
+    """Return how many different kinds so many draws are expected to show, shape of `draws`.
+
+    Example:
+        >>> expected_kinds(np.array([50.0, 0.3466]), np.array([2.0, 4.0])).round(3)
+        array([1.5 , 1.75])
+    """
     shown: Floats = -np.expm1(-np.multiply.outer(draws, hazards)).sum(axis=-1)
     return shown
 
