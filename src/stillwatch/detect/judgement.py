@@ -75,9 +75,9 @@ def confirm_all(
     groups = _distinct(_confirm(exchanges, discovered, discovered.found, book, config))
     for share in config.refinements:
         groups = _refined(exchanges, discovered, groups, share, book, config)
-        sparse = [group for group in groups if group.membership.sparse]
-        if sparse:  # few of their keys are found at first
-            again = _refined(exchanges, discovered, sparse, share, book, config)
+        thin = [group for group in groups if group.membership.sparse]
+        if thin:  # few of their keys are found at first
+            again = _refined(exchanges, discovered, thin, share, book, config)
             groups = _distinct([*(group for group in groups if not group.membership.sparse), *again])
     parts = [part for group in groups for part in declared_parts(group, book, config.least_accounts)]
     return [Confirmed(part.keys, without_refused(part.membership, book)) for part in parts]
