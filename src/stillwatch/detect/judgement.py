@@ -24,6 +24,7 @@ from stillwatch.detect.likeness import completed_organisations, without_refused
 from stillwatch.detect.nested import without_hosts
 from stillwatch.detect.placebo import Placebos, draw_pool
 from stillwatch.detect.profiles import Frame, make_profiles, newest_model
+from stillwatch.detect.representatives import independent
 from stillwatch.detect.tables import Span, confirmation_blocks
 from stillwatch.model.findings import Verdict
 from stillwatch.model.views import KIND_MASK, View
@@ -350,10 +351,11 @@ def _studied(
 
 
 def _halved(group: Confirmed, mine: Behaviour, pool: Pool, book: Book, seed: int) -> evidence.Halves | None:
+    rng = np.random.default_rng([seed, 2, int(group.keys[0])])
+    mine = independent(mine, book.codes["org_id"], np.random.default_rng([seed, 6, int(group.keys[0])]))
     profiles = make_profiles(mine, book, pool.frame)
     place = np.searchsorted(group.membership.strands.account, profiles.account)
     volume = group.membership.strands.hits.sum(axis=1)[place]
-    rng = np.random.default_rng([seed, 2, int(group.keys[0])])
     return evidence.halved(profiles, volume, pool.placebos.rhythm, rng)
 
 
