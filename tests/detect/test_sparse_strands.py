@@ -46,6 +46,16 @@ def test_members_are_named_and_strangers_are_not(made):
     assert found.group_log_e > 20
 
 
+def test_quiet_members_are_named_beside_strangers_who_write_phrases_often(made):
+    """Their hits lie within the background of all carriers, their keys do not."""
+    hits, trials, bits = drawn(5, rate=0.02, strangers=0.1)
+    found = confirmed(made, hits, trials, bits)
+    named = found.strands.account
+    assert not found.sparse
+    assert (named >= MEMBERS).sum() == 0
+    assert (named < MEMBERS).sum() >= 0.95 * (hits[:MEMBERS] >= 3).sum()
+
+
 def test_nobody_is_named_where_there_are_strangers_only(made):
     hits, trials, bits = drawn(2, rate=0.0, strangers=0.3)
     found = confirmed(made, hits, trials, bits)

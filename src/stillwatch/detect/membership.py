@@ -38,6 +38,8 @@ _MORE_OFTEN = 3.0
 _LEAST_HEARD = 20
 _LEAST_FITTED = 3
 _FITTED_WEIGHT = 0.2
+_SILENT_WEIGHT = 0.8
+"""Weight of the e-value against who never carries a key; the other loses next to nothing where it decides."""
 _REFUSED_LOG_E = math.log(20.0)
 _SHARES = np.array([1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1])
 
@@ -56,7 +58,8 @@ class Membership:
         sent: All exchanges of the members.
         alike: Accounts that carry the keys like members, with or without enough exchanges to be named; empty
             where that was not asked.
-        sparse: Whether members were told from strangers by which keys they carry (`sparse_strands`).
+        sparse: Whether nobody stands out by how often it carries the keys, so that members are told from
+            strangers by which keys they carry alone (`sparse_strands`).
     """
 
     strands: Strands
@@ -80,7 +83,10 @@ def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership
     """Find the accounts that carry the candidate's keys more often than the background allows.
 
     Keys are chosen such that no single account decided on any of them (`candidates.of_communities`), so each
-    account is judged on all that it sent; members are chosen by e-BH over all accounts of the log.
+    account is judged on all that it sent; members are chosen by e-BH over all accounts of the log. Where
+    many accounts use many of the keys, an account's e-value is the weighted mean of two: of how often it
+    carries keys, against all others, and of which keys it carries, against who never does. A mean of e-values
+    is one whatever their dependence, so that nobody has two chances.
 
     Args:
         strands: Carriers of a candidate's keys.
@@ -88,25 +94,19 @@ def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership
         level: False-discovery rate among the members.
         keys: Number of keys of the candidate.
     """
-    trials = book.exchanges[strands.account]
-    everybody = np.ones(trials.size, bool)
-    null, log_e = _against(strands, trials, everybody, book.volumes, keys)
-    for mine, volumes in _languages(strands, log_e, book):
-        own, own_log_e = _against(strands, trials, mine, volumes, keys)
-        if own.mean > _MORE_OFTEN * null.mean:
-            log_e[mine] = np.minimum(log_e[mine], own_log_e)
+    trials, hits = book.exchanges[strands.account], strands.hits.sum(axis=1)
+    null, log_e = _against_all(strands, trials, book, keys)
+    silent = sparse_log_e(strands, trials, book.volumes)
+    sparse = silent is not None and not e_bh(log_e, level, total=book.size).any()
+    if silent is not None:
+        log_e = np.logaddexp(np.log1p(-_SILENT_WEIGHT) + log_e, np.log(_SILENT_WEIGHT) + silent[1])
+        null = silent[0] if sparse else null
     alike = e_bh(log_e, level, total=book.size)
-    hits = strands.hits.sum(axis=1)
-    sparse = None if alike.any() else sparse_log_e(strands, trials, book.volumes)
-    if sparse is None:
-        usage = usage_of(strands, hits, alike)
-        alike &= usage.various
-        chosen = alike & usage.nameable
-    else:  # its keys are those of all carriers: most members carry one or two
-        null, log_e = sparse
-        alike = e_bh(log_e, level, total=book.size)
-        usage = usage_of(strands, hits, alike)
-        alike, chosen = log_e >= _REFUSED_LOG_E, alike & usage.various & usage.nameable
+    usage = usage_of(strands, hits, alike)
+    alike &= usage.various
+    chosen = alike & usage.nameable
+    if sparse:  # its keys are those of all carriers: most members carry one or two
+        alike = log_e >= _REFUSED_LOG_E
     group, held_out = _group_log_e(strands, null, book)
     return Membership(
         strands=strands.only(chosen),
@@ -117,8 +117,18 @@ def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership
         held_out=held_out,
         sent=int(trials[chosen].sum()),
         alike=strands.account[alike],
-        sparse=sparse is not None,
+        sparse=sparse,
     )
+
+
+def _against_all(strands: Strands, trials: Ints, book: Book, keys: int) -> tuple[BetaBinomial, Floats]:
+    """Judge each carrier against everybody and against those who write its language; the less counts."""
+    null, log_e = _against(strands, trials, np.ones(trials.size, bool), book.volumes, keys)
+    for mine, volumes in _languages(strands, log_e, book):
+        own, own_log_e = _against(strands, trials, mine, volumes, keys)
+        if own.mean > _MORE_OFTEN * null.mean:
+            log_e[mine] = np.minimum(log_e[mine], own_log_e)
+    return null, log_e
 
 
 def _group_log_e(strands: Strands, null: BetaBinomial, book: Book) -> tuple[float, int]:
