@@ -82,6 +82,12 @@ class Carriage:
         log_e: Floats = _log_e(self.hits, self.trials, *null)
         return log_e
 
+    def carriers_log_e(self, null: BetaBinomial) -> Floats:
+        """Log e-value of each carrier against `null`, shape (carriers,)."""
+        rows = int(self.place.max(initial=-1)) + 1
+        log_e: Floats = _log_e(self.hits[:rows], self.trials[:rows], *null)[self.place]
+        return log_e
+
 
 def fit_background(carriage: Carriage, typical_dispersion: float) -> BetaBinomial:
     """Fit the background.
@@ -157,11 +163,39 @@ def _fit_silent(
     alone: tuple[float, float] = _decreasing(*fit_distinct(hits, trials, units, prior))
     begin = (hits == 0).astype(np.float64)
     null, members, log_p, weight = _divided(hits, trials, units, begin, octave, prior)
+    members, log_p = _beside(hits, trials, units, null, members, octave)
     gain = (units * (log_p - log_pmfs(hits, trials, alone[0], alone[1]))).sum()
     if gain < _LEAST_GAIN * (octave.max() + 1) or members[0] <= null[0]:
         return 0.0, 0.0
     clean: tuple[float, float] = _without_refused(hits, trials, units, weight, null, prior)
     return clean
+
+
+@numba.njit(cache=True, nogil=True)
+def _beside(
+    hits: Floats,
+    trials: Floats,
+    units: Floats,
+    null: tuple[float, float],
+    members: tuple[float, float],
+    stratum: Ints,
+) -> tuple[tuple[float, float], Floats]:
+    """Fit the members beside a given background by EM: members, log density of both.
+
+    Most members have no hit or one where they carry a key in one exchange of a hundred. Whoever has none is
+    background in `_divided`, and members would all have hits: their rate is too high, and both together
+    explain the counts worse than a single distribution.
+    """
+    inside = units * (hits > 0)
+    low = log_pmfs(hits, trials, null[0], null[1])
+    log_p = low
+    for _ in range(_ROUNDS):
+        members = fit_distinct(hits, trials, inside, _TYPICAL, members[1])
+        share = _shares(inside, units, stratum)
+        both = np.log(share) + log_pmfs(hits, trials, members[0], members[1])
+        log_p = np.logaddexp(np.log1p(-share) + low, both)
+        inside = units * np.exp(both - log_p)
+    return members, log_p
 
 
 @numba.njit(cache=True, nogil=True)

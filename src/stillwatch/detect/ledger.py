@@ -150,13 +150,25 @@ def _pairs(batch: pa.RecordBatch, wanted: Wanted, part: tuple[int, int]) -> pa.R
     columns = [batch[name].fill_null(_MISSING).to_numpy(zero_copy_only=False) for name in wanted.columns]
     members = wanted.members
     found = marked_rows(*list_bounds(batch["keys"]), members.keys, members.slots, members.seen)
-    return deal(*_uses(*found, np.stack(columns), account, wanted.classes, *part))
+    # NumPy asks for huge pages where compiled code would not, and touching these costs a fraction
+    size = found[0].size + len(columns) * account.size
+    keys, owner = np.empty(size, np.int64), np.empty(size, np.int32)
+    filled = _uses(*found, np.stack(columns), account, wanted.classes, *part, keys, owner)
+    return deal(keys[:filled], owner[:filled])
 
 
 @numba.njit(cache=True, nogil=True)
 def _uses(
-    row: Small, number: Small, columns: Ints, account: Ints, classes: Ints, part: int, parts: int
-) -> tuple[Ints, Small]:
+    row: Small,
+    number: Small,
+    columns: Ints,
+    account: Ints,
+    classes: Ints,
+    part: int,
+    parts: int,
+    keys: Ints,
+    owner: Small,
+) -> int:
     """Put the account beside every key of its exchanges that belongs to the given part of the keys.
 
     Args:
@@ -167,9 +179,12 @@ def _uses(
         classes: The key that stands for each text key.
         part: Number of the part.
         parts: In how many parts the keys are divided.
+        keys: Room for the keys.
+        owner: Room for the accounts.
+
+    Returns:
+        How many were written.
     """
-    keys = np.empty(row.size + columns.size, np.int64)
-    owner = np.empty(keys.size, np.int32)
     filled = 0
     for at in range(row.size):
         keys[filled], owner[filled] = classes[number[at]], account[row[at]]
@@ -179,7 +194,7 @@ def _uses(
             keys[filled], owner[filled] = column[at], account[at]
             mine = parts == 1 or bucket_of(column[at]) * parts // BUCKETS == part
             filled += mine and column[at] != _MISSING
-    return keys[:filled], owner[:filled]
+    return filled
 
 
 def _counted(keys: Ints, account: Small, least: int, most: int) -> tuple[Ints, ...]:

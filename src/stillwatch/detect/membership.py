@@ -40,6 +40,7 @@ _LEAST_FITTED = 3
 _FITTED_WEIGHT = 0.2
 _SILENT_WEIGHT = 0.8
 """Weight of the e-value against who never carries a key; the other loses next to nothing where it decides."""
+_MOSTLY = 0.5
 _REFUSED_LOG_E = math.log(20.0)
 _SHARES = np.array([1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1])
 
@@ -58,8 +59,8 @@ class Membership:
         sent: All exchanges of the members.
         alike: Accounts that carry the keys like members, with or without enough exchanges to be named; empty
             where that was not asked.
-        sparse: Whether nobody stands out by how often it carries the keys, so that members are told from
-            strangers by which keys they carry alone (`sparse_strands`).
+        sparse: Whether most members do not stand out by how often they carry the keys, but by which they
+            carry (`sparse_strands`).
     """
 
     strands: Strands
@@ -97,8 +98,10 @@ def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership
     trials, hits = book.exchanges[strands.account], strands.hits.sum(axis=1)
     null, log_e = _against_all(strands, trials, book, keys)
     silent = sparse_log_e(strands, trials, book.volumes)
-    sparse = silent is not None and not e_bh(log_e, level, total=book.size).any()
+    sparse = False
     if silent is not None:
+        often, which = (e_bh(one, level, total=book.size).sum() for one in (log_e, silent[1]))
+        sparse = bool(often < _MOSTLY * which)
         log_e = np.logaddexp(np.log1p(-_SILENT_WEIGHT) + log_e, np.log(_SILENT_WEIGHT) + silent[1])
         null = silent[0] if sparse else null
     alike = e_bh(log_e, level, total=book.size)
@@ -172,10 +175,10 @@ def _against(
     hits = strands.hits.sum(axis=1)
     carriage = Carriage.of(hits[mine], trials[mine], volumes)
     null = fit_background(carriage, TYPICAL_DISPERSION)
-    mixed = carriage.log_e(null)[carriage.place]
+    mixed = carriage.carriers_log_e(null)
     if keys > 1:
         variety = Carriage.of(np.minimum(strands.variety, trials)[mine], trials[mine], volumes)
-        various = variety.log_e(fit_background(variety, _VARIETY_DISPERSION))[variety.place]
+        various = variety.carriers_log_e(fit_background(variety, _VARIETY_DISPERSION))
         mixed = log_mean_e(np.stack([mixed, various]), axis=0)
     fitted = _fitted_log_e(strands.account, hits, trials, null)[mine]
     return null, np.logaddexp(np.log1p(-_FITTED_WEIGHT) + mixed, np.log(_FITTED_WEIGHT) + fitted)

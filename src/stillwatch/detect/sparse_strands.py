@@ -54,7 +54,7 @@ def sparse_log_e(strands: Strands, trials: Ints, volumes: Volumes) -> tuple[Beta
     null = fit_silent_background(carriage)
     if null is None:
         return None
-    log_e = carriage.log_e(null)[carriage.place]
+    log_e = carriage.carriers_log_e(null)
     return null, log_e + _mix(strands.bits, strong, single) + _surplus(variety, hits)
 
 
