@@ -1,13 +1,11 @@
-"""Groups of customers and strangers are divided before they are judged; repeats are left out."""
+"""Groups of customers and strangers are divided before they are judged; keys that are added lose nobody."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from stillwatch.detect.judgement import Confirmed, _better, declared_parts, merged
-from stillwatch.model.findings import Verdict
+from stillwatch.detect.judgement import Confirmed, _better, declared_parts
 
 
 def group(made, size):
@@ -67,34 +65,3 @@ def test_keys_that_are_added_lose_no_members_and_keys_that_are_taken_away_may(ma
     assert _better(many, wider) is many
     assert _better(many, other) is other
     assert _better(few, replace(many, keys=wider.keys)).membership is many.membership
-
-
-def judged(made, accounts, verdict):
-    strands = made.strands(accounts, np.ones((len(accounts), 3)))
-    return SimpleNamespace(membership=made.membership(strands), verdict=verdict)
-
-
-def test_part_of_a_larger_group_of_the_same_verdict_is_not_told_twice(made):
-    one = judged(made, list(range(50)), Verdict.APPLICATION)
-    part = judged(made, list(range(10)), Verdict.APPLICATION)
-    inside = judged(made, list(range(12)), Verdict.CAMPAIGN)
-    apart = judged(made, list(range(45, 75)), Verdict.APPLICATION)
-    assert merged([part, one, apart, inside]) == [inside, one, apart]
-
-
-def test_what_is_nothing_but_several_groups_apart_is_told_as_these(made):
-    one = judged(made, list(range(60)), Verdict.CAMPAIGN)
-    other = judged(made, list(range(62, 100)), Verdict.CAMPAIGN)
-    both = judged(made, list(range(10, 100)), Verdict.CAMPAIGN)
-    assert merged([both, one, other]) == [one, other]
-    assert merged([both, one]) == [both]
-    overlapping = judged(made, list(range(20, 100)), Verdict.CAMPAIGN)
-    assert merged([both, one, overlapping]) == [both]
-    honest = judged(made, list(range(60, 100)), Verdict.BENCHMARK)
-    assert merged([both, one, honest]) == [both, honest]
-
-
-def test_campaigns_stand_first_then_what_is_undecided(made):
-    kinds = [Verdict.CLASS, Verdict.UNDECIDED, Verdict.CAMPAIGN, Verdict.BENCHMARK]
-    groups = [judged(made, list(range(100 * n, 100 * n + 10 + n)), kind) for n, kind in enumerate(kinds)]
-    assert [one.verdict for one in merged(groups)] == [kinds[2], kinds[1], kinds[3], kinds[0]]

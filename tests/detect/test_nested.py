@@ -1,4 +1,4 @@
-"""A campaign inside the users of a common format is told, and the users of the format are not."""
+"""A campaign inside the users of a common format is told, and the users of the format are not; repeats neither."""
 
 from types import SimpleNamespace
 
@@ -67,3 +67,34 @@ def test_a_campaign_with_a_part_that_is_a_group_too_is_kept(made):
 )
 def test_all_others_are_kept(made, groups):
     assert left(made, [judged(made, *one) for one in groups]) == list(range(len(groups)))
+
+
+def told(made, accounts, verdict):
+    strands = made.strands(accounts, np.ones((len(accounts), 3)))
+    return SimpleNamespace(membership=made.membership(strands), verdict=verdict)
+
+
+def test_part_of_a_larger_group_of_the_same_verdict_is_not_told_twice(made):
+    one = told(made, list(range(50)), Verdict.APPLICATION)
+    part = told(made, list(range(10)), Verdict.APPLICATION)
+    inside = told(made, list(range(12)), Verdict.CAMPAIGN)
+    apart = told(made, list(range(45, 75)), Verdict.APPLICATION)
+    assert nested.merged([part, one, apart, inside]) == [inside, one, apart]
+
+
+def test_what_is_nothing_but_several_groups_apart_is_told_as_these(made):
+    one = told(made, list(range(60)), Verdict.CAMPAIGN)
+    other = told(made, list(range(62, 100)), Verdict.CAMPAIGN)
+    both = told(made, list(range(10, 100)), Verdict.CAMPAIGN)
+    assert nested.merged([both, one, other]) == [one, other]
+    assert nested.merged([both, one]) == [both]
+    overlapping = told(made, list(range(20, 100)), Verdict.CAMPAIGN)
+    assert nested.merged([both, one, overlapping]) == [both]
+    honest = told(made, list(range(60, 100)), Verdict.BENCHMARK)
+    assert nested.merged([both, one, honest]) == [both, honest]
+
+
+def test_campaigns_stand_first_then_what_is_undecided(made):
+    kinds = [Verdict.CLASS, Verdict.UNDECIDED, Verdict.CAMPAIGN, Verdict.BENCHMARK]
+    groups = [told(made, list(range(100 * n, 100 * n + 10 + n)), kind) for n, kind in enumerate(kinds)]
+    assert [one.verdict for one in nested.merged(groups)] == [kinds[2], kinds[1], kinds[3], kinds[0]]

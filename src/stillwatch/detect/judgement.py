@@ -21,7 +21,8 @@ from stillwatch.detect.candidates import Candidate, refined
 from stillwatch.detect.carriers import CLASS_BITS, Marks
 from stillwatch.detect.keyindex import KeyIndex
 from stillwatch.detect.likeness import completed_organisations, without_refused
-from stillwatch.detect.nested import without_hosts
+from stillwatch.detect.mixture import purified
+from stillwatch.detect.nested import merged, without_hosts
 from stillwatch.detect.placebo import Placebos, draw_pool
 from stillwatch.detect.profiles import Frame, make_profiles, newest_model
 from stillwatch.detect.representatives import independent
@@ -31,9 +32,7 @@ from stillwatch.model.views import KIND_MASK, View
 from stillwatch.stats.fdr import e_bh, e_bh_levels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from scipy import sparse
+    from collections.abc import Mapping, Sequence
 
     from stillwatch.detect.behaviour import Behaviour
     from stillwatch.detect.book import Book
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from stillwatch.detect.discovery import Discovered
     from stillwatch.detect.membership import Membership
 
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _SECOND_VIEW_LOG_E = float(np.log(20.0))
@@ -49,9 +49,6 @@ _LEAST_RHYTHM = 1e-9
 _LEAST_PART = 4
 _OTHER_ORGANISATIONS = 0.2
 _MOSTLY_STRANGERS = 0.5
-_LEAST_OF_SUM = 0.2
-_MOST_IN_COMMON = 0.1
-_WHOLE = 0.9
 
 
 @dataclass(frozen=True)
@@ -285,18 +282,47 @@ def judge(
     independently; a group's e-value is the smaller of the two, which is an e-value for their union. e-BH runs
     over all candidates, those that were dropped included (with e = 0).
     """
-    studied = _studied(groups, observed, discovered, book, config.seed)
-    log_e = np.array(
-        [
-            min(group.membership.group_log_e, one.evidence.log_e)
-            for group, one in zip(groups, studied, strict=True)
-        ]
-    )
-    dropped = np.full(max(len(discovered.found) - len(groups), 0), -np.inf)
-    levels = e_bh_levels(np.concatenate([log_e, dropped]))[: len(groups)]
-    coordinated = e_bh(np.concatenate([log_e, dropped]), config.fdr)[: len(groups)]
+    studied = _studied(dict(enumerate(groups)), observed, discovered, book, config.seed)
+    candidates = max(len(discovered.found), len(groups))
+    judged = _judged(groups, studied, np.zeros(len(groups)), candidates, config)
+    groups, price = _purified(groups, judged, book, observed.pool.reference)
+    again = {number: groups[number] for number in np.flatnonzero(price).tolist()}
+    if again:
+        studied |= _studied(again, observed, discovered, book, config.seed)
+        judged = _judged(groups, studied, price, candidates, config)
+    return merged(without_hosts(judged, book, observed.pool.reference))
+
+
+def _purified(
+    groups: Sequence[Confirmed], judged: Sequence[Judged], book: Book, reference: features.Reference
+) -> tuple[list[Confirmed], Floats]:
+    """Leave out parts of campaigns that are none; with the log of the parts among which was chosen."""
+    left, price = list(groups), np.zeros(len(groups))
+    for number, one in enumerate(judged):
+        pure = purified(one, book, reference) if one.verdict is Verdict.CAMPAIGN else None
+        if pure:
+            left[number] = Confirmed(one.keys, without_refused(one.membership.only(pure.kept), book))
+            price[number] = np.log(pure.parts)
+    return left, price
+
+
+def _judged(
+    groups: Sequence[Confirmed],
+    studied: Mapping[int, _Studied],
+    price: Floats,
+    candidates: int,
+    config: DetectConfig,
+) -> list[Judged]:
+    """Give each group its verdict; the log e-values are less what was paid for a choice among parts."""
+    found = [
+        min(group.membership.group_log_e, studied[at].evidence.log_e) - price[at]
+        for at, group in enumerate(groups)
+    ]
+    log_e = np.array([*found, *[-np.inf] * (candidates - len(groups))])
+    levels, coordinated = e_bh_levels(log_e), e_bh(log_e, config.fdr)
     judged = []
-    for at, (group, one) in enumerate(zip(groups, studied, strict=True)):
+    for at, group in enumerate(groups):
+        one = studied[at]
         ranked = verdict.hypotheses(one.features)
         second = any(
             value >= _SECOND_VIEW_LOG_E
@@ -320,7 +346,7 @@ def judge(
                 level=float(levels[at]),
             )
         )
-    return merged(without_hosts(judged, book, observed.pool.reference))
+    return judged
 
 
 @dataclass(frozen=True)
@@ -334,20 +360,28 @@ class _Studied:
 
 
 def _studied(
-    groups: Sequence[Confirmed], observed: Observed, discovered: Discovered, book: Book, seed: int
-) -> list[_Studied]:
+    groups: Mapping[int, Confirmed], observed: Observed, discovered: Discovered, book: Book, seed: int
+) -> dict[int, _Studied]:
     pool = observed.pool
-    mine = [observed.rows.of_group(number) for number in range(len(groups))]
-    halves = [_halved(group, rows, pool, book, seed) for group, rows in zip(groups, mine, strict=True)]
-    pool.placebos.prepare(wanted for half in halves if half for wanted in half.placebos)
-    studied = []
-    for group, rows, half in zip(groups, mine, halves, strict=True):
+    mine = {number: _sent(observed.rows.of_group(number), group) for number, group in groups.items()}
+    halves = {number: _halved(groups[number], rows, pool, book, seed) for number, rows in mine.items()}
+    pool.placebos.prepare(wanted for half in halves.values() if half for wanted in half.placebos)
+    studied = {}
+    for number, group in groups.items():
         raw = discovered.keys.key[group.keys]
-        found = evidence.weigh(half, pool.placebos)
+        found = evidence.weigh(halves[number], pool.placebos)
         kinds = frozenset((raw & KIND_MASK).tolist())
-        known = features.features_of(group.membership.strands, rows, book, found, pool.reference, kinds)
-        studied.append(_Studied(raw, rows, found, known))
+        known = features.features_of(
+            group.membership.strands, mine[number], book, found, pool.reference, kinds
+        )
+        studied[number] = _Studied(raw, mine[number], found, known)
     return studied
+
+
+def _sent(rows: Behaviour, group: Confirmed) -> Behaviour:
+    """Keep the exchanges of the accounts that are members still."""
+    still = np.isin(rows.account, group.membership.strands.account)
+    return rows if still.all() else rows.rows(still)
 
 
 def _halved(group: Confirmed, mine: Behaviour, pool: Pool, book: Book, seed: int) -> evidence.Halves | None:
@@ -357,42 +391,3 @@ def _halved(group: Confirmed, mine: Behaviour, pool: Pool, book: Book, seed: int
     place = np.searchsorted(group.membership.strands.account, profiles.account)
     volume = group.membership.strands.hits.sum(axis=1)[place]
     return evidence.halved(profiles, volume, pool.placebos.rhythm, rng)
-
-
-def merged(judged: Sequence[Judged], least_inside: float = 0.6) -> list[Judged]:
-    """Leave out groups that are part of a larger group of the same verdict; campaigns come first.
-
-    A larger group that is nothing but several groups apart is left out instead: two campaigns whose keys were
-    found together are told as two.
-    """
-    members = [one.membership.strands.account for one in judged]
-    shared = membership.overlaps(members)
-    size = [accounts.size for accounts in members]
-    kept: dict[int, None] = {}
-    for i in sorted(range(len(size)), key=lambda i: -size[i]):
-        common = zip(*membership.row_of(shared, i), strict=True)
-        alike = {j: count for j, count in common if judged[j].verdict is judged[i].verdict and j != i}
-        parts = {j: count for j, count in alike.items() if count >= least_inside * size[j]}
-        inside = any(count >= least_inside * size[i] and j in kept for j, count in alike.items())
-        if not inside and not _is_sum(parts, shared, size, i):
-            kept[i] = None
-    order = {Verdict.CAMPAIGN: 0, Verdict.UNDECIDED: 1}
-    return sorted((judged[i] for i in kept), key=lambda one: order.get(one.verdict, 2))
-
-
-def _is_sum(parts: dict[int, int], shared: sparse.csr_array, size: Sequence[int], whole: int) -> bool:
-    """Tell whether two or more `parts` that have hardly an account in common make up the whole group.
-
-    Args:
-        parts: Groups that lie in the whole one, and how many of its accounts each has.
-        shared: Accounts in common of every two groups.
-        size: Accounts of each group.
-        whole: Number of the whole group.
-    """
-    chosen: list[int] = []
-    large = [j for j, count in parts.items() if count >= _LEAST_OF_SUM * size[whole]]
-    for j in sorted(large, key=lambda j: (-parts[j], j)):
-        common = dict(zip(*membership.row_of(shared, j), strict=True))
-        if all(common.get(k, 0) <= _MOST_IN_COMMON * min(size[j], size[k]) for k in chosen):
-            chosen.append(j)
-    return len(chosen) > 1 and sum(parts[j] for j in chosen) >= _WHOLE * size[whole]
