@@ -79,6 +79,19 @@ def test_communities_are_marked_by_their_own_keys():
     assert [one.uses for one in found] == [3 * 12 * 5] * 3
 
 
+def test_keys_that_only_stand_out_together_mark_a_group_where_nearly_all_are_its_own():
+    """Three of three users in a group that sends a quarter of everything: no key is remarkable by itself."""
+    rng = np.random.default_rng(11)
+    own = [rng.choice(60, 5, replace=False) for _ in range(600)]
+    others = [rng.choice(np.arange(60, 240), 4, replace=False) for _ in range(40)]
+    keys, incidence = repeated([*map(set, own), *map(set, others)], accounts=240)
+    speech = silence(incidence, keys)
+    plain = of_communities(keys, incidence, [np.arange(60)], speech)
+    (adaptive,) = of_communities(keys, incidence, [np.arange(60)], speech, adaptive=True)
+    assert not plain
+    assert adaptive.keys.tolist() == list(range(600))
+
+
 def test_a_group_that_sends_most_of_everything_is_marked_by_its_own_keys_only():
     """Two thirds of all exchanges are the group's: a phrase that everybody uses is no mark of it."""
     rng = np.random.default_rng(7)

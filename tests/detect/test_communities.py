@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.detect.communities import bipartite_communities, communities, core
+from stillwatch.detect.communities import bipartite_communities, busy_communities, communities, core
 from stillwatch.detect.pairs import Incidence, Pairs
 
 
@@ -77,6 +77,36 @@ def test_the_core_is_a_fixed_point_within_the_bound(edges, most_edges):
     if key.size:
         assert np.unique(key, return_counts=True)[1].min() >= 2
         assert np.unique(account, return_counts=True)[1].min() >= 2
+
+
+@given(
+    st.sets(st.tuples(st.integers(0, 14), st.integers(0, 14)), max_size=150),
+    st.integers(3, 6),
+    st.integers(1, 200),
+)
+def test_the_busy_core_asks_more_of_accounts_and_no_more_of_keys(edges, busy, most_edges):
+    key, account = core(incidence_of(edges), 2, most_edges, busy)
+    assert key.size <= most_edges
+    every_key, everyone = core(incidence_of(edges), 2, 10**6)
+    assert set(zip(key.tolist(), account.tolist(), strict=True)) <= set(
+        zip(every_key.tolist(), everyone.tolist(), strict=True)
+    )
+    if key.size:
+        assert np.unique(key, return_counts=True)[1].min() >= 2
+        assert np.unique(account, return_counts=True)[1].min() >= busy
+
+
+def test_a_pool_of_which_few_accounts_use_each_template_is_found_among_busy_accounts():
+    """Each template has four users; a core that asks twelve edges of both has none of them left."""
+    rng = np.random.default_rng(12)
+    campaign = {(int(key), account) for account in range(60) for key in rng.choice(900, 60, replace=False)}
+    crowd = {
+        (int(900 + key), account) for account in range(60, 900) for key in rng.choice(1500, 9, replace=False)
+    }
+    found, campaign_edges = incidence_of(campaign | crowd), len(campaign)
+    (among_busy,) = busy_communities(found, 0.002, 8, 3, most_edges=campaign_edges)
+    assert among_busy.tolist() == list(range(60))
+    assert not core(found, 12, campaign_edges)[0].size
 
 
 def test_a_campaign_with_many_templates_and_little_traffic_a_head_holds_together_as_a_whole():

@@ -13,6 +13,7 @@ from stillwatch.stats.fdr import (
     e_bh,
     e_bh_levels,
     holm_log_levels,
+    null_share,
 )
 
 sizes = st.integers(1, 30)
@@ -37,6 +38,32 @@ def test_benjamini_hochberg_levels_agree_with_scipy(p):
     np.testing.assert_allclose(
         benjamini_hochberg_levels(p), false_discovery_control(p, method="bh"), rtol=1e-9, atol=1e-300
     )
+
+
+def test_p_values_weighed_by_the_share_of_nulls_hold_the_level_and_find_more():
+    """Storey, Taylor and Siegmund 2004: 3,000 runs of 40 hypotheses of which 30 are false."""
+    rng = np.random.default_rng(4)
+    false, plain, adaptive, wrong = 30, 0, 0, []
+    for _ in range(3_000):
+        p = np.concatenate([rng.beta(0.2, 4.0, false), rng.random(10)])
+        plain += benjamini_hochberg(p, 0.1)[:false].sum()
+        found = benjamini_hochberg(p * null_share(p), 0.1)
+        adaptive += found[:false].sum()
+        wrong.append(found[false:].sum() / max(found.sum(), 1))
+    assert np.mean(wrong) <= 0.1 + 3 * np.std(wrong) / np.sqrt(len(wrong))
+    assert adaptive > 1.05 * plain
+
+
+@given(p_values)
+def test_the_share_of_nulls_is_a_share_and_one_where_nothing_is_small(p):
+    assert 0.0 < null_share(p) <= 1.0
+    assert null_share(np.maximum(p, 0.6)) == 1.0
+
+
+@pytest.mark.parametrize(("p", "beyond"), [([1.5], 0.5), ([[0.1]], 0.5), ([0.1], 0.0), ([0.1], 1.0)])
+def test_the_share_of_nulls_refuses_what_is_no_p_value_or_bound(p, beyond):
+    with pytest.raises(ValueError, match="inside"):
+        null_share(p, beyond)
 
 
 @settings(deadline=None)

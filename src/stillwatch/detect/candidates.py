@@ -22,7 +22,7 @@ from stillwatch.detect.keyindex import index_of
 from stillwatch.detect.pairs import by_number
 from stillwatch.detect.speech import Members
 from stillwatch.model.views import KIND_MASK, KeyKind
-from stillwatch.stats.fdr import benjamini_hochberg
+from stillwatch.stats.fdr import benjamini_hochberg, null_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,9 @@ def carried(keys: Keys) -> npt.NDArray[np.bool_]:
     return (keys.key & KIND_MASK) <= int(KeyKind.TOOLS)
 
 
-def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints], speech: Speech) -> list[Candidate]:
+def of_communities(
+    keys: Keys, incidence: Incidence, groups: list[Ints], speech: Speech, *, adaptive: bool = False
+) -> list[Candidate]:
     """Find the keys that each community uses far more than is its due.
 
     A community holds a key when it has at least 30 % of the key's sampled accounts (up to 60 % for
@@ -76,6 +78,8 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints], speech:
         incidence: The bottom-B sample.
         groups: Account numbers of each community; no account is in two of them.
         speech: Languages of keys and accounts, from which follows what is due.
+        adaptive: Whether the test allows for how many keys are the group's: of a very large pool hardly a
+            key stands out alone, and nearly all of them belong to it.
     """
     label = np.full(incidence.accounts, -1)
     for number, members in enumerate(groups):
@@ -84,7 +88,7 @@ def of_communities(keys: Keys, incidence: Incidence, groups: list[Ints], speech:
     size = np.diff(incidence.bounds)[key]
     base = _due(keys, incidence, speech, Members.of(groups), group, key, held > 1)
     share = np.minimum(0.6, np.maximum(0.3, 5 * base))
-    marks = _marks(held, size, base, share) & carried(keys)[key]
+    marks = _marks(held, size, base, share, adaptive=adaptive) & carried(keys)[key]
     group, key = group[marks], key[marks]  # sorted by group, as the pairs are
     bounds = np.searchsorted(group, np.arange(len(groups) + 1))
     chosen = [key[low:high] for low, high in itertools.pairwise(bounds.tolist())]
@@ -138,7 +142,9 @@ def _reach(keys: Keys, incidence: Incidence, key: Ints) -> Ints:
     return np.where(size < keys.accounts[key], last, incidence.accounts - 1)
 
 
-def _marks(held: Ints, size: Ints, base: Floats, share: Floats | float) -> npt.NDArray[np.bool_]:
+def _marks(
+    held: Ints, size: Ints, base: Floats, share: Floats | float, *, adaptive: bool = False
+) -> npt.NDArray[np.bool_]:
     """Test which keys mark a group.
 
     The null is that a group takes in every key what is its due (binomial test, Benjamini-Hochberg over all
@@ -150,8 +156,11 @@ def _marks(held: Ints, size: Ints, base: Floats, share: Floats | float) -> npt.N
         size: All sampled accounts of the key.
         base: Share that is due to the group (`Speech.due`).
         share: Least share of the key's accounts that the group must hold.
+        adaptive: Whether p-values are weighed by the share of keys that are nobody's (`null_share`).
     """
     p_value = _p_values(held, size, base)
+    if adaptive:
+        p_value *= null_share(p_value)
     return benjamini_hochberg(p_value, _KEY_LEVEL) & _mostly_held(held, size, share)
 
 

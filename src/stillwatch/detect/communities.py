@@ -66,7 +66,7 @@ def _members(nodes: Ints, membership: Ints, least: int) -> list[Ints]:
     return sorted(found, key=lambda members: (-members.size, int(members[0])))
 
 
-def core(incidence: Incidence, least: int, most_edges: int) -> tuple[Ints, Ints]:
+def core(incidence: Incidence, least: int, most_edges: int, busy: int = 0) -> tuple[Ints, Ints]:
     """Reduce accounts and keys to those that still have enough of each other.
 
     A campaign with many templates and little traffic a head shares too few keys in any *pair* of accounts,
@@ -74,21 +74,35 @@ def core(incidence: Incidence, least: int, most_edges: int) -> tuple[Ints, Ints]
     pruned until nothing changes (the (a, b)-core of Ahmed et al. 2007; CopyCatch and FRAUDAR prune likewise),
     and the bound is raised until the rest is small enough to partition.
 
+    Args:
+        incidence: Which account used which key.
+        least: Smallest number of edges of a node.
+        most_edges: Bound on the edges that are left.
+        busy: Smallest number of edges of an account, where it is larger; then this alone is raised.
+
     Returns:
         Keys and accounts of the remaining edges.
     """
     order, bounds = incidence.by_account
     graph = (incidence.bounds, incidence.account, bounds, incidence.key[order])
     degree = np.concatenate([np.diff(incidence.bounds), np.diff(bounds)])
-    while _peel(*graph, degree, least) > most_edges:
-        least += 1
+    of_keys, of_accounts = least, max(least, busy)
+    while _peel(*graph, degree, of_keys, of_accounts) > most_edges:
+        of_keys += 0 if busy else 1
+        of_accounts += 1 + (of_accounts // 4 if busy else 0)
     kept = (degree[incidence.key] > 0) & (degree[incidence.keys + incidence.account] > 0)
     return incidence.key[kept], incidence.account[kept]
 
 
 @numba.njit(cache=True, nogil=True)
 def _peel(
-    key_bounds: Ints, accounts_of: Ints, account_bounds: Ints, keys_of: Ints, degree: Ints, least: int
+    key_bounds: Ints,
+    accounts_of: Ints,
+    account_bounds: Ints,
+    keys_of: Ints,
+    degree: Ints,
+    of_keys: int,
+    of_accounts: int,
 ) -> int:
     """Take away keys and accounts with too few edges, those that then have too few, and so on.
 
@@ -100,12 +114,15 @@ def _peel(
         account_bounds: Where the keys of each account start in `keys_of`.
         keys_of: Keys, account after account.
         degree: Edges of each key, then of each account, 0 for what was taken away; brought up to date.
-        least: Smallest number of edges that is enough.
+        of_keys: Smallest number of edges of a key that is enough.
+        of_accounts: The same of an account.
 
     Returns:
         Number of remaining edges.
     """
     keys = key_bounds.size - 1
+    least = np.full(degree.size, of_accounts)
+    least[:keys] = of_keys
     waiting = np.empty(degree.size, np.int64)
     few = np.flatnonzero((degree > 0) & (degree < least))
     at, filled = 0, few.size
@@ -121,7 +138,7 @@ def _peel(
         for other in others:
             if degree[other] > 0:
                 degree[other] -= 1
-                if degree[other] == least - 1:
+                if degree[other] == least[other] - 1:
                     waiting[filled] = other
                     filled += 1
     return int(degree[:keys].sum())
@@ -150,7 +167,41 @@ def bipartite_communities(
     Returns:
         One list of communities for each resolution.
     """
-    key, account = core(incidence, least_edges, most_edges)
+    return _bipartite(core(incidence, least_edges, most_edges), resolutions, least, seed)
+
+
+def busy_communities(
+    incidence: Incidence,
+    resolution: float,
+    least: int,
+    seed: int,
+    least_edges: int = 3,
+    busy: int = 32,
+    most_edges: int = 500_000,
+) -> list[Ints]:
+    """Return communities of accounts that use many keys each, in the graph of accounts and keys.
+
+    Of a very large pool of templates each is used by few accounts, so that the bound of `core` would take the
+    keys away before anything else. Here only accounts must have many edges: ordinary ones that do are few,
+    and what a campaign of busy accounts has in common outweighs theirs at a small resolution.
+
+    Args:
+        incidence: Which account used which key.
+        resolution: CPM resolution of the bipartite graph.
+        least: Smallest number of accounts kept.
+        seed: Seed of Leiden's random order.
+        least_edges: Smallest number of accounts of a key.
+        busy: Smallest number of keys of an account.
+        most_edges: Bound on the edges that are partitioned.
+    """
+    return _bipartite(core(incidence, least_edges, most_edges, busy), [resolution], least, seed)[0]
+
+
+def _bipartite(
+    edges: tuple[Ints, Ints], resolutions: Sequence[float], least: int, seed: int
+) -> list[list[Ints]]:
+    """Partition the graph of keys and accounts at each resolution."""
+    key, account = edges
     if key.size == 0:
         return [[] for _ in resolutions]
     (accounts, left), (keys, right) = _numbered(account), _numbered(key)

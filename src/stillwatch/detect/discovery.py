@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from stillwatch.detect import candidates, ledger, pairs
 from stillwatch.detect.book import Book, identity_incidence
-from stillwatch.detect.communities import bipartite_communities, communities
+from stillwatch.detect.communities import bipartite_communities, busy_communities, communities
 from stillwatch.detect.keyclasses import key_classes
 from stillwatch.detect.keyindex import KeyIndex, index_of
 from stillwatch.detect.ledger import Keys, Ledger
@@ -107,7 +107,7 @@ def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) 
     keys, sample = _read_keys(exchanges, classes, span, book, config)
     speech = Speech(classes.language_of(keys.key), *book.spoken.T)
     incidence = pairs.bounded(sample, config.bottom_b, config.most_pairs)
-    links, (first, *others) = _linked(incidence, config)
+    links, (first, *others), busy = _linked(incidence, config)
     groups = communities(links, config.resolution, config.least_accounts, config.seed)
     found = candidates.of_communities(keys, incidence, groups, speech)
     found += candidates.of_communities(keys, incidence, first, speech)
@@ -115,6 +115,8 @@ def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) 
     found += candidates.of_keys(keys, incidence, config.least_accounts, taken)
     for groups in others:  # they may join what has nothing to do with each other, so they take no keys
         found += candidates.of_communities(keys, incidence, groups, speech)
+    for group in busy:  # each a question of its own, as there are few
+        found += candidates.of_communities(keys, incidence, [group], speech, adaptive=True)
     found.sort(key=lambda one: (-one.uses, int(keys.key[one.keys].min())))
     return Discovered(classes, keys, sample, speech, links, found[: config.most_candidates])
 
@@ -132,14 +134,15 @@ def _read_keys(
     return _with_identity(counted, book, config)
 
 
-def _linked(incidence: Incidence, config: DetectConfig) -> tuple[Pairs, list[list[Ints]]]:
-    """Find pairs that share more than chance allows, and the communities of accounts and keys."""
+def _linked(incidence: Incidence, config: DetectConfig) -> tuple[Pairs, list[list[Ints]], list[Ints]]:
+    """Find pairs that share more than chance allows, communities of accounts and keys, and busy ones."""
     with ThreadPoolExecutor(1) as other:  # pairs are counted in compiled code while communities are found
         counted = other.submit(pairs.repeated_pairs, incidence)
         groups = bipartite_communities(
             incidence, config.bipartite_resolutions, config.least_accounts, config.seed
         )
-        return pairs.validated(counted.result(), incidence, config.pair_level), groups
+        busy = busy_communities(incidence, config.busy_resolution, config.least_accounts, config.seed)
+        return pairs.validated(counted.result(), incidence, config.pair_level), groups, busy
 
 
 def find_classes(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) -> Classes:

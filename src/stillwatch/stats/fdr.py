@@ -55,6 +55,32 @@ def benjamini_hochberg_levels(p: ArrayLike) -> NDArray[np.float64]:
         return np.exp(_log_step_up(np.log(values), values.size))
 
 
+def null_share(p: ArrayLike, beyond: float = 0.5) -> float:
+    """Share of true nulls among hypotheses, (1 + #{p > beyond}) / (G (1 - beyond)), at most 1.
+
+    P-values times this share, given to `benjamini_hochberg`, still hold the level where they are independent
+    and gain power where most hypotheses are false (Storey, Taylor and Siegmund 2004, doi
+    10.1111/j.1467-9868.2004.00439.x). Of discrete p-values it is too large rather than too small.
+
+    Args:
+        p: P-values, shape (G,).
+        beyond: P-values above it are taken to be nulls', inside (0, 1).
+
+    Raises:
+        ValueError: A p-value is outside [0, 1], or `beyond` is outside (0, 1).
+
+    Example:
+        >>> null_share([0.001, 0.002, 0.01, 0.03, 0.04, 0.2, 0.3, 0.9])
+        0.5
+    """
+    values = np.asarray(p, dtype=np.float64)
+    if values.ndim != 1 or not np.all((values >= 0.0) & (values <= 1.0)):
+        raise ValueError("p-values must be a flat array inside [0, 1]")
+    if not 0.0 < beyond < 1.0:
+        raise ValueError("beyond must be inside (0, 1)")
+    return min(1.0, (1 + int((values > beyond).sum())) / (max(values.size, 1) * (1.0 - beyond)))
+
+
 def e_bh(log_e: ArrayLike, level: float, total: int | None = None) -> NDArray[np.bool_]:
     """Which hypotheses e-BH rejects: the k largest with e >= G / (level k).
 
