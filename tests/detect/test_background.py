@@ -70,6 +70,14 @@ def test_a_background_that_never_carries_a_key_is_found_beside_loud_members():
     assert fit_silent_background(carriage(hits, trials)).mean < 1e-5
 
 
+def test_a_background_that_never_carries_a_key_is_found_beside_members_who_mostly_do_not_either():
+    rng = np.random.default_rng(6)
+    trials = np.concatenate([rng.integers(20, 120, 4000), rng.integers(2, 20, 12_000)])
+    hits = np.concatenate([rng.binomial(trials[:4000], 0.01), np.zeros(12_000, np.int64)])
+    assert (hits[:4000] == 0).mean() > 0.4
+    assert fit_silent_background(carriage(hits, trials)).mean < 1e-4
+
+
 def test_without_members_there_is_no_background_that_never_carries_a_key():
     hits, trials = drawn(np.random.default_rng(5), 0.01, 50.0, 5000)
     assert fit_silent_background(carriage(hits, trials)) is None

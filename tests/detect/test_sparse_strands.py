@@ -51,7 +51,6 @@ def test_quiet_members_are_named_beside_strangers_who_write_phrases_often(made):
     hits, trials, bits = drawn(5, rate=0.02, strangers=0.1)
     found = confirmed(made, hits, trials, bits)
     named = found.strands.account
-    assert not found.sparse
     assert (named >= MEMBERS).sum() == 0
     assert (named < MEMBERS).sum() >= 0.95 * (hits[:MEMBERS] >= 3).sum()
 

@@ -96,14 +96,22 @@ def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership
         keys: Number of keys of the candidate.
     """
     trials, hits = book.exchanges[strands.account], strands.hits.sum(axis=1)
-    null, log_e = _against_all(strands, trials, book, keys)
-    silent = sparse_log_e(strands, trials, book.volumes)
+    null, log_e = _against(strands, trials, np.ones(trials.size, bool), book.volumes, keys)
+    languages = list(_languages(strands, log_e, book))
+    for mine, volumes in languages:
+        own, own_log_e = _against(strands, trials, mine, volumes, keys)
+        if own.mean > _MORE_OFTEN * null.mean:
+            log_e[mine] = np.minimum(log_e[mine], own_log_e)
+    often = e_bh(log_e, level, total=book.size)
+    spoken = [(mine, volumes) for mine, volumes in languages if (mine & often).any()]
+    silent = sparse_log_e(strands, trials, book.volumes, spoken)
     sparse = False
     if silent is not None:
-        often, which = (e_bh(one, level, total=book.size).sum() for one in (log_e, silent[1]))
-        sparse = bool(often < _MOSTLY * which)
-        log_e = np.logaddexp(np.log1p(-_SILENT_WEIGHT) + log_e, np.log(_SILENT_WEIGHT) + silent[1])
+        which = e_bh(silent[1], level, total=book.size)
+        sparse = bool(often.sum() < _MOSTLY * which.sum())
         null = silent[0] if sparse else null
+        both = np.logaddexp(np.log1p(-_SILENT_WEIGHT) + log_e, np.log(_SILENT_WEIGHT) + silent[1])
+        log_e = np.where(np.isneginf(silent[1]), log_e, both)
     alike = e_bh(log_e, level, total=book.size)
     usage = usage_of(strands, hits, alike)
     alike &= usage.various
@@ -122,16 +130,6 @@ def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership
         alike=strands.account[alike],
         sparse=sparse,
     )
-
-
-def _against_all(strands: Strands, trials: Ints, book: Book, keys: int) -> tuple[BetaBinomial, Floats]:
-    """Judge each carrier against everybody and against those who write its language; the less counts."""
-    null, log_e = _against(strands, trials, np.ones(trials.size, bool), book.volumes, keys)
-    for mine, volumes in _languages(strands, log_e, book):
-        own, own_log_e = _against(strands, trials, mine, volumes, keys)
-        if own.mean > _MORE_OFTEN * null.mean:
-            log_e[mine] = np.minimum(log_e[mine], own_log_e)
-    return null, log_e
 
 
 def _group_log_e(strands: Strands, null: BetaBinomial, book: Book) -> tuple[float, int]:

@@ -16,6 +16,8 @@ from stillwatch.detect.background import Carriage, fit_silent_background
 from stillwatch.detect.carriers import CLASS_BITS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from stillwatch.detect.book import Volumes
     from stillwatch.detect.strands import Strands
     from stillwatch.stats.overdispersion import BetaBinomial
@@ -33,13 +35,21 @@ _SEVERAL = 0.05
 """Bound on the probability that a stranger shows more keys than exchanges."""
 
 
-def sparse_log_e(strands: Strands, trials: Ints, volumes: Volumes) -> tuple[BetaBinomial, Floats] | None:
+def sparse_log_e(
+    strands: Strands, trials: Ints, volumes: Volumes, languages: Iterable[tuple[Bools, Volumes]] = ()
+) -> tuple[BetaBinomial, Floats] | None:
     """Judge carriers against a background that never carries a key.
+
+    Those of a language with a background of its own are judged against its silent speakers as well. Where
+    these do not stand apart, its speakers carry the keys as phrases of that language and nobody is told by
+    them.
 
     Args:
         strands: All carriers of a candidate's keys.
         trials: Their exchanges, shape (n,).
         volumes: Volumes of all accounts, carriers included.
+        languages: Carriers of each language with a background of its own, shape (n,), and the volumes of all
+            its accounts.
 
     Returns:
         The background and the log e-values, shape (n,); None where too few accounts use many of the keys, or
@@ -50,12 +60,21 @@ def sparse_log_e(strands: Strands, trials: Ints, volumes: Volumes) -> tuple[Beta
     if min(int(strong.sum()), int(single.sum())) < _LEAST_FITTED:
         return None
     hits = strands.hits.sum(axis=1)
+    everybody = _against_silent(hits, trials, volumes)
+    if everybody is None:
+        return None
+    null, log_e = everybody
+    for mine, spoken in languages:
+        own = _against_silent(hits[mine], trials[mine], spoken)
+        log_e[mine] = -np.inf if own is None else np.minimum(log_e[mine], own[1])
+    return null, log_e + _mix(strands.bits, strong, single) + _surplus(variety, hits)
+
+
+def _against_silent(hits: Ints, trials: Ints, volumes: Volumes) -> tuple[BetaBinomial, Floats] | None:
+    """Return the background of the silent and log e-values of carriers; None where no group is beside it."""
     carriage = Carriage.of(hits, trials, volumes)
     null = fit_silent_background(carriage)
-    if null is None:
-        return None
-    log_e = carriage.carriers_log_e(null)
-    return null, log_e + _mix(strands.bits, strong, single) + _surplus(variety, hits)
+    return None if null is None else (null, carriage.carriers_log_e(null))
 
 
 def _mix(bits: Ints, strong: Bools, single: Bools) -> Floats:
