@@ -11,7 +11,11 @@ alone; otherwise the background is fitted to all accounts.
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
@@ -22,12 +26,16 @@ from stillwatch.stats.betabinomial import log_mean_ratios, log_pmfs
 from stillwatch.stats.evalues import DEFAULT_ALTERNATIVES
 from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial, fit_distinct
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 _ROUNDS = 12
 _LEAST_GAIN = 10.0
 """Least gain in log likelihood by the second component, which has three parameters."""
+_FITS_AT_A_TIME = 32
 _STARTS = (0.05, 0.0)
 """Shares of the exchanges up to which an account begins as background; the first that finds a group counts.
 
@@ -96,7 +104,25 @@ def fit_background(carriage: Carriage, typical_dispersion: float) -> BetaBinomia
         carriage: Hits and exchanges of all accounts.
         typical_dispersion: Prior of the dispersion (`stats.overdispersion`).
     """
-    return BetaBinomial(*_fit(*_rounded(carriage), math.log(typical_dispersion)))
+    return fit_backgrounds([(carriage, typical_dispersion)])[0]
+
+
+def fit_backgrounds(wanted: Sequence[tuple[Carriage, float]]) -> list[BetaBinomial]:
+    """Fit many backgrounds on all cores, each from the arguments of `fit_background`.
+
+    Several fits are one call of compiled code: threads that come back to the interpreter after each of them
+    spend more time waiting for one another than they save.
+    """
+    if not wanted:
+        return []
+    rounded = [_rounded(carriage) for carriage, _ in wanted]
+    rows = [np.concatenate(column) for column in zip(*rounded, strict=True)]
+    bounds = np.cumsum([0, *(hits.size for hits, _, _ in rounded)])
+    priors = np.array([math.log(dispersion) for _, dispersion in wanted])
+    parts = pairwise([*range(0, len(wanted), _FITS_AT_A_TIME), len(wanted)])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        fitted = list(pool.map(lambda part: _fit_several(*rows, bounds, priors, *part), parts))
+    return [BetaBinomial(*one) for one in np.concatenate(fitted).tolist()]
 
 
 def fit_silent_background(carriage: Carriage) -> BetaBinomial | None:
@@ -154,6 +180,18 @@ def _fit(hits: Floats, trials: Floats, units: Floats, prior: float) -> tuple[flo
             clean: tuple[float, float] = _without_refused(hits, trials, units, weight, null, prior)
             return clean
     return alone
+
+
+@numba.njit(cache=True, nogil=True)
+def _fit_several(
+    hits: Floats, trials: Floats, units: Floats, bounds: Ints, priors: Floats, first: int, last: int
+) -> Floats:
+    """Fit the backgrounds from `first` to before `last`; the rows of each lie between its bounds."""
+    fitted = np.empty((last - first, 2))
+    for one in range(first, last):
+        low, high = bounds[one], bounds[one + 1]
+        fitted[one - first] = _fit(hits[low:high], trials[low:high], units[low:high], priors[one])
+    return fitted
 
 
 @numba.njit(cache=True, nogil=True)

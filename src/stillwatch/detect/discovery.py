@@ -137,12 +137,16 @@ def _read_keys(
 def _linked(incidence: Incidence, config: DetectConfig) -> tuple[Pairs, list[list[Ints]], list[Ints]]:
     """Find pairs that share more than chance allows, communities of accounts and keys, and busy ones."""
     with ThreadPoolExecutor(1) as other:  # pairs are counted in compiled code while communities are found
-        counted = other.submit(pairs.repeated_pairs, incidence)
+        links = other.submit(_links, incidence, config.pair_level)
         groups = bipartite_communities(
             incidence, config.bipartite_resolutions, config.least_accounts, config.seed
         )
         busy = busy_communities(incidence, config.busy_resolution, config.least_accounts, config.seed)
-        return pairs.validated(counted.result(), incidence, config.pair_level), groups, busy
+        return links.result(), groups, busy
+
+
+def _links(incidence: Incidence, level: float) -> Pairs:
+    return pairs.validated(pairs.repeated_pairs(incidence), incidence, level)
 
 
 def find_classes(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) -> Classes:

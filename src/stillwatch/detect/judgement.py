@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import repeat
 from typing import TYPE_CHECKING
 
 import ibis
@@ -166,10 +164,7 @@ def _confirm(
     hits = strands.strand_hits(exchanges, marks, KeyIndex.of(book.fingerprint))
     carriers = strands.split_strands(hits, len(found))
     sizes = [one.keys.size for one in found]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # the arithmetic is compiled and lets other threads run
-        confirmed = list(
-            pool.map(membership.confirm, carriers, repeat(book), repeat(config.member_fdr), sizes)
-        )
+    confirmed = membership.confirm_all(carriers, book, config.member_fdr, sizes)
     real = e_bh(np.array([one.group_log_e for one in confirmed]), config.fdr)
     return [
         Confirmed(one.keys, group) if sure and group.strands.account.size >= config.least_accounts else None

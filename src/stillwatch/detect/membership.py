@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from stillwatch.detect.background import Carriage, fit_background
+from stillwatch.detect.background import Carriage, fit_backgrounds
 from stillwatch.detect.keyusage import usage_of
 from stillwatch.detect.sparse_strands import sparse_log_e
 from stillwatch.detect.tables import DISCOVERY
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Fitted = tuple[Carriage, BetaBinomial]
 
 _VARIETY_DISPERSION = 300.0
 """Prior of the dispersion of variety: whoever used one key of a pool uses another in one of 300 exchanges.
@@ -80,6 +81,19 @@ class Membership:
         return replace(self, strands=strands, log_e=self.log_e[rows], sent=int(self.sent * share))
 
 
+def confirm_all(groups: Sequence[Strands], book: Book, level: float, keys: Sequence[int]) -> list[Membership]:
+    """Confirm many candidates, with arguments as in `confirm`; their backgrounds are fitted together."""
+    wanted = [
+        _wanted(strands, book, book.volumes, number) for strands, number in zip(groups, keys, strict=True)
+    ]
+    nulls = iter(fit_backgrounds([one for several in wanted for one in several]))
+    fitted = [[(carriage, next(nulls)) for carriage, _ in several] for several in wanted]
+    return [
+        _confirmed(strands, book, level, number, backgrounds)
+        for strands, number, backgrounds in zip(groups, keys, fitted, strict=True)
+    ]
+
+
 def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership:
     """Find the accounts that carry the candidate's keys more often than the background allows.
 
@@ -95,11 +109,18 @@ def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership
         level: False-discovery rate among the members.
         keys: Number of keys of the candidate.
     """
+    return confirm_all([strands], book, level, [keys])[0]
+
+
+def _confirmed(
+    strands: Strands, book: Book, level: float, keys: int, backgrounds: Sequence[Fitted]
+) -> Membership:
+    """Confirm a candidate, given the backgrounds of all accounts."""
     trials, hits = book.exchanges[strands.account], strands.hits.sum(axis=1)
-    null, log_e = _against(strands, trials, np.ones(trials.size, bool), book.volumes, keys)
+    null, log_e = _against(strands, trials, np.ones(trials.size, bool), backgrounds)
     languages = list(_languages(strands, log_e, book))
     for mine, volumes in languages:
-        own, own_log_e = _against(strands, trials, mine, volumes, keys)
+        own, own_log_e = _against(strands, trials, mine, _fitted(strands.only(mine), book, volumes, keys))
         if own.mean > _MORE_OFTEN * null.mean:
             log_e[mine] = np.minimum(log_e[mine], own_log_e)
     often = e_bh(log_e, level, total=book.size)
@@ -150,10 +171,37 @@ def _group_log_e(strands: Strands, null: BetaBinomial, book: Book) -> tuple[floa
     return float(log_mean_e((carriage.units * mixed).sum(axis=1), axis=0)), int(trials.sum())
 
 
+def _wanted(strands: Strands, book: Book, volumes: Volumes, keys: int) -> list[tuple[Carriage, float]]:
+    """Return what the backgrounds of a population are fitted to (`fit_backgrounds`).
+
+    Args:
+        strands: Carriers of the population.
+        book: All accounts.
+        volumes: Volumes of the accounts of the population, carriers included.
+        keys: Number of keys of the group.
+
+    Returns:
+        Exchanges that carry keys, and different keys, which a group of a single key does not have.
+    """
+    trials = book.exchanges[strands.account]
+    often = Carriage.of(strands.hits.sum(axis=1), trials, volumes)
+    if keys <= 1:
+        return [(often, TYPICAL_DISPERSION)]
+    various = Carriage.of(np.minimum(strands.variety, trials), trials, volumes)
+    return [(often, TYPICAL_DISPERSION), (various, _VARIETY_DISPERSION)]
+
+
+def _fitted(strands: Strands, book: Book, volumes: Volumes, keys: int) -> list[Fitted]:
+    """Fit the backgrounds of a population, with arguments as in `_wanted`."""
+    wanted = _wanted(strands, book, volumes, keys)
+    nulls = fit_backgrounds(wanted)
+    return [(carriage, null) for (carriage, _), null in zip(wanted, nulls, strict=True)]
+
+
 def _against(
-    strands: Strands, trials: Ints, mine: npt.NDArray[np.bool_], volumes: Volumes, keys: int
+    strands: Strands, trials: Ints, mine: npt.NDArray[np.bool_], backgrounds: Sequence[Fitted]
 ) -> tuple[BetaBinomial, Floats]:
-    """Fit the background of a population and judge its carriers against it.
+    """Judge the carriers of a population against its background.
 
     The e-value of an account is a weighted mean of up to three, an e-value whatever their dependence: of its
     exchanges against a mixture of rates, of its exchanges against what the other carriers do, and of the
@@ -164,21 +212,15 @@ def _against(
         strands: All carriers.
         trials: Their exchanges, shape (n,).
         mine: Which of them belong to the population, shape (n,).
-        volumes: Volumes of the accounts of the population, carriers included.
-        keys: Number of keys of the group.
+        backgrounds: Of the exchanges and, if there are several keys, of the different keys (`_wanted`).
 
     Returns:
         The background, and the log e-values of the carriers of the population.
     """
-    hits = strands.hits.sum(axis=1)
-    carriage = Carriage.of(hits[mine], trials[mine], volumes)
-    null = fit_background(carriage, TYPICAL_DISPERSION)
-    mixed = carriage.carriers_log_e(null)
-    if keys > 1:
-        variety = Carriage.of(np.minimum(strands.variety, trials)[mine], trials[mine], volumes)
-        various = variety.carriers_log_e(fit_background(variety, _VARIETY_DISPERSION))
-        mixed = log_mean_e(np.stack([mixed, various]), axis=0)
-    fitted = _fitted_log_e(strands.account, hits, trials, null)[mine]
+    null = backgrounds[0][1]
+    found = [carriage.carriers_log_e(background) for carriage, background in backgrounds]
+    mixed = log_mean_e(np.stack(found), axis=0) if len(found) > 1 else found[0]
+    fitted = _fitted_log_e(strands.account, strands.hits.sum(axis=1), trials, null)[mine]
     return null, np.logaddexp(np.log1p(-_FITTED_WEIGHT) + mixed, np.log(_FITTED_WEIGHT) + fitted)
 
 
