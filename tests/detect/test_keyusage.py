@@ -83,3 +83,14 @@ def test_order_of_the_accounts_does_not_matter(made, accounts, random):
     one, other = usage(made, hits, bits), usage(made, hits[mixed], bits[mixed])
     assert other.nameable == pytest.approx(one.nameable[mixed])
     assert other.various == pytest.approx(one.various[mixed])
+
+
+def test_quiet_users_of_one_key_do_not_decide_what_is_common(made):
+    """A prompt in four variants: some members never send the first, which is all that 80 customers send."""
+    members = np.full(400, 0b1111)
+    members[:15] = 0b1110
+    customers = np.full(80, 0b0001)
+    hits = np.concatenate([np.full(400, 30), np.full(80, 6)])
+    found = usage(made, hits, np.concatenate([members, customers]))
+    assert found.nameable[:400].all()
+    assert not found.nameable[400:].any()

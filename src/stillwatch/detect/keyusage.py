@@ -72,10 +72,21 @@ def usage_of(strands: Strands, hits: Ints, chosen: Bools) -> Usage:
         if various[alike].all():
             break
         alike = alike & various
-    core = shown[:, alike & (hits <= np.quantile(hits[alike], _QUIET))].mean(axis=1) >= _CORE_SHARE
+    core = shown[:, _quiet(strands, hits, alike)].mean(axis=1) >= _CORE_SHARE
     fixed = core.any() and -np.expm1(-hazards[~core]).sum() < _MOSTLY_ALONE
     carried = 2 * shown[core].sum(axis=0) >= core.sum() if fixed else strands.variety >= _FEW_KEYS
     return Usage(various, carried & (hits >= _LEAST_STRAND))
+
+
+def _quiet(strands: Strands, hits: Ints, alike: Bools) -> Bools:
+    """Choose the quiet quarter of the accounts that tell what is common to members.
+
+    Where most show several keys those that show a single one tell nothing: honest users of one key of a group
+    are quieter than its members, and their key would be all that is common.
+    """
+    several = alike & (strands.variety >= _FEW_KEYS)
+    telling = several if 2 * several.sum() > alike.sum() else alike
+    return telling & (hits <= np.quantile(hits[telling], _QUIET))
 
 
 def _hazards(shown: Bools, hits: Ints) -> Floats:
