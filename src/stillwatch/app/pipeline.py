@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stillwatch import __version__
+from stillwatch.app.aside import partitions
 from stillwatch.app.config import Settings, section
 from stillwatch.app.identity import carry_over
 from stillwatch.app.outputs import read_known, write_outputs
@@ -99,7 +100,7 @@ def detect(out: Path, settings: Settings, now: datetime, progress: Progress) -> 
         if not any(each.rows for each in cards):
             remedy = "check that they are in one of the formats that --format names"
             raise InputError("the logs", "hold no exchange that could be read", remedy)
-        found = find_groups(tables, config, now, progress)
+        found = find_groups(tables, config, now, progress, partitions)
     detection = carry_over(found, earlier)
     if settings.skeletons:
         key = FingerprintKey.load(settings.key_file or store / KEY_FILE)

@@ -6,13 +6,14 @@ Nesterov 2011, arXiv 1104.3083). Leiden: Traag, Waltman, van Eck 2019, doi 10.10
 
 from __future__ import annotations
 
-import random
+from array import array
 from typing import TYPE_CHECKING
 
-import igraph
 import numba
 import numpy as np
 import numpy.typing as npt
+
+from stillwatch.detect.leiden import Partitioner, Question, partitions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 
-_ITERATIONS = 3
 
-
-def communities(pairs: Pairs, resolution: float, least: int, seed: int) -> list[Ints]:
+def communities(
+    pairs: Pairs, resolution: float, least: int, seed: int, partitioner: Partitioner = partitions
+) -> list[Ints]:
     """Return the communities with at least `least` accounts, largest first, members ascending.
 
     Args:
@@ -32,17 +33,14 @@ def communities(pairs: Pairs, resolution: float, least: int, seed: int) -> list[
         resolution: CPM resolution: the edge density that a community must have inside.
         least: Smallest size kept.
         seed: Seed of Leiden's random order.
+        partitioner: Runs Leiden.
     """
     if pairs.a.size == 0:
         return []
     nodes, place = _numbered(pairs.a, pairs.b)
-    graph = _graph(nodes.size, place[pairs.a], place[pairs.b])
-    return _members(nodes, _partition(graph, resolution, seed), least)
-
-
-def _graph(nodes: int, left: Ints, right: Ints) -> igraph.Graph:
-    """Make a graph; igraph reads pairs of numbers many times faster than an array of them."""
-    return igraph.Graph(n=nodes, edges=zip(left.tolist(), right.tolist(), strict=True))
+    ends = place[pairs.a], place[pairs.b]
+    (membership,) = _asked(partitioner, nodes.size, ends, [resolution], seed)
+    return _members(nodes, membership, least)
 
 
 def _numbered(*used: Ints) -> tuple[Ints, Ints]:
@@ -53,10 +51,12 @@ def _numbered(*used: Ints) -> tuple[Ints, Ints]:
     return np.flatnonzero(seen), np.cumsum(seen) - 1
 
 
-def _partition(graph: igraph.Graph, resolution: float, seed: int) -> Ints:
-    igraph.set_random_number_generator(random.Random(seed))
-    parts = graph.community_leiden(objective_function="CPM", resolution=resolution, n_iterations=_ITERATIONS)
-    return np.asarray(parts.membership)
+def _asked(
+    partitioner: Partitioner, nodes: int, ends: tuple[Ints, Ints], resolutions: Sequence[float], seed: int
+) -> list[Ints]:
+    left, right = (array("i", side.astype(np.intc).tobytes()) for side in ends)
+    found = partitioner(Question(nodes, left, right, tuple(resolutions), seed))
+    return [np.asarray(membership, np.int64) for membership in found]
 
 
 def _members(nodes: Ints, membership: Ints, least: int) -> list[Ints]:
@@ -151,6 +151,7 @@ def bipartite_communities(
     seed: int,
     least_edges: int = 3,
     most_edges: int = 400_000,
+    partitioner: Partitioner = partitions,
 ) -> list[list[Ints]]:
     """Return communities of accounts in the graph of accounts and keys, largest first, members ascending.
 
@@ -163,11 +164,13 @@ def bipartite_communities(
         seed: Seed of Leiden's random order.
         least_edges: Smallest number of edges of a node of the core.
         most_edges: Bound on the edges that are partitioned.
+        partitioner: Runs Leiden.
 
     Returns:
         One list of communities for each resolution.
     """
-    return _bipartite(core(incidence, least_edges, most_edges), resolutions, least, seed)
+    edges = core(incidence, least_edges, most_edges)
+    return _bipartite(edges, resolutions, least, seed, partitioner)
 
 
 def busy_communities(
@@ -178,6 +181,7 @@ def busy_communities(
     least_edges: int = 3,
     busy: int = 32,
     most_edges: int = 500_000,
+    partitioner: Partitioner = partitions,
 ) -> list[Ints]:
     """Return communities of accounts that use many keys each, in the graph of accounts and keys.
 
@@ -193,20 +197,24 @@ def busy_communities(
         least_edges: Smallest number of accounts of a key.
         busy: Smallest number of keys of an account.
         most_edges: Bound on the edges that are partitioned.
+        partitioner: Runs Leiden.
     """
-    return _bipartite(core(incidence, least_edges, most_edges, busy), [resolution], least, seed)[0]
+    edges = core(incidence, least_edges, most_edges, busy)
+    return _bipartite(edges, [resolution], least, seed, partitioner)[0]
 
 
 def _bipartite(
-    edges: tuple[Ints, Ints], resolutions: Sequence[float], least: int, seed: int
+    edges: tuple[Ints, Ints],
+    resolutions: Sequence[float],
+    least: int,
+    seed: int,
+    partitioner: Partitioner,
 ) -> list[list[Ints]]:
     """Partition the graph of keys and accounts at each resolution."""
     key, account = edges
     if key.size == 0:
         return [[] for _ in resolutions]
     (accounts, left), (keys, right) = _numbered(account), _numbered(key)
-    graph = _graph(accounts.size + keys.size, left[account], accounts.size + right[key])
-    return [
-        _members(accounts, _partition(graph, resolution, seed)[: accounts.size], least)
-        for resolution in resolutions
-    ]
+    ends = left[account], accounts.size + right[key]
+    found = _asked(partitioner, accounts.size + keys.size, ends, resolutions, seed)
+    return [_members(accounts, membership[: accounts.size], least) for membership in found]

@@ -19,6 +19,7 @@ from stillwatch.detect.communities import bipartite_communities, busy_communitie
 from stillwatch.detect.keyclasses import key_classes
 from stillwatch.detect.keyindex import KeyIndex, index_of
 from stillwatch.detect.ledger import Keys, Ledger
+from stillwatch.detect.leiden import Partitioner, partitions
 from stillwatch.detect.rarekeys import sampled, screen_fraction, shared_keys
 from stillwatch.detect.speech import UNKNOWN, Speech, key_languages
 from stillwatch.detect.tables import DISCOVERY_SHARE
@@ -94,7 +95,13 @@ class Discovered:
     found: list[candidates.Candidate]
 
 
-def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) -> Discovered:
+def discover(
+    exchanges: ir.Table,
+    span: Span,
+    book: Book,
+    config: DetectConfig,
+    partitioner: Partitioner = partitions,
+) -> Discovered:
     """Find candidate groups.
 
     Args:
@@ -102,13 +109,13 @@ def discover(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) 
         span: What all exchanges cover.
         book: All accounts.
         config: Settings.
+        partitioner: Runs Leiden.
     """
     classes = find_classes(exchanges, span, book, config)
     keys, sample = _read_keys(exchanges, classes, span, book, config)
     speech = Speech(classes.language_of(keys.key), *book.spoken.T)
     incidence = pairs.bounded(sample, config.bottom_b, config.most_pairs)
-    links, (first, *others), busy = _linked(incidence, config)
-    groups = communities(links, config.resolution, config.least_accounts, config.seed)
+    links, groups, (first, *others), busy = _linked(incidence, config, partitioner)
     found = candidates.of_communities(keys, incidence, groups, speech)
     found += candidates.of_communities(keys, incidence, first, speech)
     taken = np.unique(np.concatenate([one.keys for one in found])) if found else np.empty(0, np.int64)
@@ -134,19 +141,32 @@ def _read_keys(
     return _with_identity(counted, book, config)
 
 
-def _linked(incidence: Incidence, config: DetectConfig) -> tuple[Pairs, list[list[Ints]], list[Ints]]:
-    """Find pairs that share more than chance allows, communities of accounts and keys, and busy ones."""
-    with ThreadPoolExecutor(1) as other:  # pairs are counted in compiled code while communities are found
-        links = other.submit(_links, incidence, config.pair_level)
-        groups = bipartite_communities(
-            incidence, config.bipartite_resolutions, config.least_accounts, config.seed
+def _linked(
+    incidence: Incidence, config: DetectConfig, partitioner: Partitioner
+) -> tuple[Pairs, list[Ints], list[list[Ints]], list[Ints]]:
+    """Find pairs that share more than chance allows, and communities of three kinds.
+
+    Returns:
+        The pairs, their communities, those of accounts and keys at each resolution, and those of busy
+        accounts.
+    """
+    least, seed = config.least_accounts, config.seed
+    _ = incidence.by_account  # once, before three threads ask for it
+    with ThreadPoolExecutor(2) as others:
+        mixed = others.submit(
+            bipartite_communities,
+            incidence,
+            config.bipartite_resolutions,
+            least,
+            seed,
+            partitioner=partitioner,
         )
-        busy = busy_communities(incidence, config.busy_resolution, config.least_accounts, config.seed)
-        return links.result(), groups, busy
-
-
-def _links(incidence: Incidence, level: float) -> Pairs:
-    return pairs.validated(pairs.repeated_pairs(incidence), incidence, level)
+        busy = others.submit(
+            busy_communities, incidence, config.busy_resolution, least, seed, partitioner=partitioner
+        )
+        links = pairs.validated(pairs.repeated_pairs(incidence), incidence, config.pair_level)
+        linked = communities(links, config.resolution, least, seed)
+        return links, linked, mixed.result(), busy.result()
 
 
 def find_classes(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) -> Classes:

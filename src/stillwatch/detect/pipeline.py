@@ -20,6 +20,7 @@ from stillwatch.detect.crowd import find_crowds
 from stillwatch.detect.crowd_judgement import Scene, judge_crowds, with_crowds
 from stillwatch.detect.discovery import Discovered, discover
 from stillwatch.detect.keyindex import KeyIndex
+from stillwatch.detect.leiden import Partitioner, partitions
 from stillwatch.detect.pairs import Pairs
 from stillwatch.detect.profiles import COVARIANCE
 from stillwatch.detect.tables import DISCOVERY, Span, Tables, measure_span, slice_of
@@ -40,7 +41,11 @@ _NO_LINKS = Pairs(*(np.empty(0, np.int64) for _ in range(3)))
 
 
 def detect(
-    tables: Tables, config: DetectConfig, now: datetime, progress: Progress | None = None
+    tables: Tables,
+    config: DetectConfig,
+    now: datetime,
+    progress: Progress | None = None,
+    partitioner: Partitioner = partitions,
 ) -> Detection:
     """Find the campaigns in the exchanges.
 
@@ -49,6 +54,7 @@ def detect(
         config: Settings.
         now: Time of the run, written into the result.
         progress: Told about each stage.
+        partitioner: Runs Leiden, which takes one core for a while (`stillwatch.detect.leiden`).
     """
     shown = progress or Silent()
     shown.start("detect", 6)
@@ -66,7 +72,7 @@ def detect(
             "and nothing is said."
         )
         return _nothing(config, note, span, book.size)
-    discovered = discover(exchanges.filter(exchanges.slice == DISCOVERY), span, book, config)
+    discovered = discover(exchanges.filter(exchanges.slice == DISCOVERY), span, book, config, partitioner)
     shown.advance()
     confirmed = judgement.confirm_all(exchanges, discovered, book, config)
     shown.advance()
