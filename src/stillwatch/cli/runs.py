@@ -14,8 +14,17 @@ from stillwatch.cli.tables import print_detection, print_ingest
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
 FOUND = 3
+
+
+def _loaded() -> ModuleType:
+    """Import the parts, which takes a second that `--help` need not wait for."""
+    from stillwatch.app import memory, pipeline  # noqa: PLC0415 - see above
+
+    memory.settle()
+    return pipeline
 
 
 @click.command()
@@ -33,7 +42,7 @@ def scan(
 
     A second scan with the same store reads only files that it does not know yet.
     """
-    from stillwatch.app import pipeline  # noqa: PLC0415 - takes a second to load, which `--help` need not wait for
+    pipeline = _loaded()
 
     settings = load_settings(config, options)
     with shown_progress() as progress:
@@ -51,7 +60,7 @@ def scan(
 @config_option
 def ingest(logs: tuple[Path, ...], config: Path | None, **options: Any) -> None:
     """Turn LOGS (files or directories) into exchanges in a store; a file already known is skipped."""
-    from stillwatch.app import pipeline  # noqa: PLC0415 - as in `scan`
+    pipeline = _loaded()
 
     settings = load_settings(config, options)
     with shown_progress() as progress:
@@ -67,7 +76,7 @@ def ingest(logs: tuple[Path, ...], config: Path | None, **options: Any) -> None:
 @click.pass_context
 def detect(ctx: click.Context, /, out: Path, config: Path | None, **options: Any) -> None:
     """Find campaigns among the exchanges of a store, and write the report to OUT."""
-    from stillwatch.app import pipeline  # noqa: PLC0415 - as in `scan`
+    pipeline = _loaded()
 
     settings = load_settings(config, options)
     with shown_progress() as progress:

@@ -14,7 +14,6 @@ import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numba
@@ -28,6 +27,7 @@ from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial, fi
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Executor, Future
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ Floats = npt.NDArray[np.float64]
 _ROUNDS = 12
 _LEAST_GAIN = 10.0
 """Least gain in log likelihood by the second component, which has three parameters."""
-_FITS_AT_A_TIME = 32
+FITS_AT_A_TIME = 32
 _STARTS = (0.05, 0.0)
 """Shares of the exchanges up to which an account begins as background; the first that finds a group counts.
 
@@ -113,16 +113,19 @@ def fit_backgrounds(wanted: Sequence[tuple[Carriage, float]]) -> list[BetaBinomi
     Several fits are one call of compiled code: threads that come back to the interpreter after each of them
     spend more time waiting for one another than they save.
     """
-    if not wanted:
-        return []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = range(0, len(wanted), FITS_AT_A_TIME)
+        begun = [begin_fits(wanted[first : first + FITS_AT_A_TIME], pool) for first in parts]
+        return [fit for part in begun for fit in part.result()]
+
+
+def begin_fits(wanted: Sequence[tuple[Carriage, float]], pool: Executor) -> Future[list[BetaBinomial]]:
+    """Fit some backgrounds in one call of compiled code, which holds no lock, in a thread of `pool`."""
     rounded = [_rounded(carriage) for carriage, _ in wanted]
     rows = [np.concatenate(column) for column in zip(*rounded, strict=True)]
     bounds = np.cumsum([0, *(hits.size for hits, _, _ in rounded)])
     priors = np.array([math.log(dispersion) for _, dispersion in wanted])
-    parts = pairwise([*range(0, len(wanted), _FITS_AT_A_TIME), len(wanted)])
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        fitted = list(pool.map(lambda part: _fit_several(*rows, bounds, priors, *part), parts))
-    return [BetaBinomial(*one) for one in np.concatenate(fitted).tolist()]
+    return pool.submit(lambda: [BetaBinomial(*one) for one in _fit_several(*rows, bounds, priors).tolist()])
 
 
 def fit_silent_background(carriage: Carriage) -> BetaBinomial | None:
@@ -183,14 +186,12 @@ def _fit(hits: Floats, trials: Floats, units: Floats, prior: float) -> tuple[flo
 
 
 @numba.njit(cache=True, nogil=True)
-def _fit_several(
-    hits: Floats, trials: Floats, units: Floats, bounds: Ints, priors: Floats, first: int, last: int
-) -> Floats:
-    """Fit the backgrounds from `first` to before `last`; the rows of each lie between its bounds."""
-    fitted = np.empty((last - first, 2))
-    for one in range(first, last):
+def _fit_several(hits: Floats, trials: Floats, units: Floats, bounds: Ints, priors: Floats) -> Floats:
+    """Fit several backgrounds; the rows of each lie between its bounds."""
+    fitted = np.empty((priors.size, 2))
+    for one in range(priors.size):
         low, high = bounds[one], bounds[one + 1]
-        fitted[one - first] = _fit(hits[low:high], trials[low:high], units[low:high], priors[one])
+        fitted[one] = _fit(hits[low:high], trials[low:high], units[low:high], priors[one])
     return fitted
 
 

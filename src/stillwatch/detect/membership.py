@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from stillwatch.detect.background import Carriage, fit_backgrounds
+from stillwatch.detect.background import FITS_AT_A_TIME, Carriage, begin_fits, fit_backgrounds
 from stillwatch.detect.keyusage import usage_of
 from stillwatch.detect.sparse_strands import sparse_log_e
 from stillwatch.detect.tables import DISCOVERY
@@ -20,7 +21,8 @@ from stillwatch.stats.fdr import e_bh
 from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial, fit_beta_binomial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Executor
 
     from stillwatch.detect.book import Book, Volumes
     from stillwatch.detect.strands import Strands
@@ -33,6 +35,7 @@ _VARIETY_DISPERSION = 300.0
 """Prior of the dispersion of variety: whoever used one key of a pool uses another in one of 300 exchanges.
 
 Fits where outsiders do use keys of a pool lie between 100 and 750 (`docs/method.md`)."""
+_AT_A_TIME = FITS_AT_A_TIME // 2
 _OFTEN = 0.05
 _LEAST_OUTSIDE = 1000
 _MORE_OFTEN = 3.0
@@ -82,16 +85,33 @@ class Membership:
 
 
 def confirm_all(groups: Sequence[Strands], book: Book, level: float, keys: Sequence[int]) -> list[Membership]:
-    """Confirm many candidates, with arguments as in `confirm`; their backgrounds are fitted together."""
-    wanted = [
-        _wanted(strands, book, book.volumes, number) for strands, number in zip(groups, keys, strict=True)
-    ]
-    nulls = iter(fit_backgrounds([one for several in wanted for one in several]))
-    fitted = [[(carriage, next(nulls)) for carriage, _ in several] for several in wanted]
-    return [
-        _confirmed(strands, book, level, number, backgrounds)
-        for strands, number, backgrounds in zip(groups, keys, fitted, strict=True)
-    ]
+    """Confirm many candidates, with arguments as in `confirm`.
+
+    The backgrounds of some are fitted while others are prepared, or confirmed.
+    """
+    each = list(zip(groups, keys, strict=True))
+    parts = [each[first : first + _AT_A_TIME] for first in range(0, len(each), _AT_A_TIME)]
+    with ThreadPoolExecutor(1) as other:
+        begun = [_begun(part, book, other) for part in parts]
+        return [
+            _confirmed(strands, book, level, number, backgrounds)
+            for part, fits in zip(parts, begun, strict=True)
+            for (strands, number), backgrounds in zip(part, fits(), strict=True)
+        ]
+
+
+def _begun(
+    part: Sequence[tuple[Strands, int]], book: Book, pool: Executor
+) -> Callable[[], list[list[Fitted]]]:
+    """Begin to fit the backgrounds of some candidates; the result, when called, waits for them."""
+    wanted = [_wanted(strands, book, book.volumes, number) for strands, number in part]
+    begun = begin_fits([one for several in wanted for one in several], pool)
+
+    def fitted() -> list[list[Fitted]]:
+        nulls = iter(begun.result())
+        return [[(carriage, next(nulls)) for carriage, _ in several] for several in wanted]
+
+    return fitted
 
 
 def confirm(strands: Strands, book: Book, level: float, keys: int) -> Membership:
