@@ -139,12 +139,20 @@ def account_totals(exchanges: ir.Table) -> ir.Table:
     )
 
 
+def coded(accounts: pa.Table) -> pa.Table:
+    """Give the columns of `CODED` as dictionaries, which `make_book` would make of them."""
+    for name in CODED:
+        at = accounts.schema.get_field_index(name)
+        accounts = accounts.set_column(at, name, accounts[name].combine_chunks().dictionary_encode())
+    return accounts
+
+
 def make_book(totals: pa.Table, accounts: pa.Table, enforcement: pa.Table) -> Book:
     """Join the totals with the operator's records.
 
     Args:
         totals: Result of `account_totals`.
-        accounts: Rows of `ACCOUNT_SCHEMA`.
+        accounts: Rows of `ACCOUNT_SCHEMA`, `coded` or not.
         enforcement: Rows of `ENFORCEMENT_SCHEMA`.
     """
     fingerprint, counts, spoken, languages = _by_account(totals)

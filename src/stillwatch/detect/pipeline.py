@@ -15,7 +15,7 @@ from stillwatch.detect.assemble import Judged, group_of
 from stillwatch.detect.audit import audit_null
 from stillwatch.detect.behaviour import COLUMNS as BEHAVIOUR_COLUMNS
 from stillwatch.detect.behaviour import Sample, strand_rows
-from stillwatch.detect.book import Book, account_totals, make_book
+from stillwatch.detect.book import Book, account_totals, coded, make_book
 from stillwatch.detect.crowd import find_crowds
 from stillwatch.detect.crowd_judgement import Scene, judge_crowds, with_crowds
 from stillwatch.detect.discovery import Discovered, discover
@@ -107,8 +107,9 @@ def _prepared(exchanges: ir.Table, span: Span) -> ir.Table:
 def _read_book(exchanges: ir.Table, tables: Tables) -> Book:
     with ThreadPoolExecutor(1) as other:  # compiled code is loaded while the engine counts
         other.submit(KeyIndex.of, np.empty(0, np.int64))
+        accounts = other.submit(coded, tables.accounts.to_pyarrow())
         totals = account_totals(exchanges).to_pyarrow()
-    return make_book(totals, tables.accounts.to_pyarrow(), tables.enforcement.to_pyarrow())
+        return make_book(totals, accounts.result(), tables.enforcement.to_pyarrow())
 
 
 def _nothing(config: DetectConfig, note: str, span: Span | None = None, accounts: int = 0) -> Detection:
@@ -143,16 +144,20 @@ def _assembled(
     if not judged:
         return []
     names = _names(tables, judged, book)
-    accused = [one for one in judged if one.verdict in _ACCUSED and one.keys.size]
-    described = iter(_skeletons(exchanges, accused, discovered, book, config))
-    graph = [
-        (next(described), discovered.links) if one.verdict in _ACCUSED and one.keys.size else ([], _NO_LINKS)
-        for one in judged
-    ]
+    accused = [one.verdict in _ACCUSED and one.keys.size > 0 for one in judged]
+    with ThreadPoolExecutor(1) as other:  # groups without skeletons are written meanwhile
+        shown = [one for one, so in zip(judged, accused, strict=True) if so]
+        read = other.submit(_skeletons, exchanges, shown, discovered, book, config)
+
+        def written(one: Judged, links: Pairs, described: list[Skeleton]) -> Group:
+            # a group that was not discovered at the level says at which level it would have been
+            return group_of(one, book, names, links, described, max(config.fdr, one.level), now)
+
+        plain = [None if so else written(one, _NO_LINKS, []) for one, so in zip(judged, accused, strict=True)]
+        described = iter(read.result())
     return [
-        # a group that was not discovered at the level says at which level it would have been
-        group_of(one, book, names, links, skeleton, max(config.fdr, one.level), now)
-        for one, (skeleton, links) in zip(judged, graph, strict=True)
+        group or written(one, discovered.links, next(described))
+        for one, group in zip(judged, plain, strict=True)
     ]
 
 
