@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.detect.book import CODED, LINKING, account_totals, identity_incidence, make_book
+from stillwatch.detect.book import CODED, LINKING, account_totals, coded, identity_incidence, make_book
 from stillwatch.detect.ledger import sampling_order
 from stillwatch.model.columns import ACCOUNT_SCHEMA, ENFORCEMENT_SCHEMA
 from stillwatch.model.views import KIND_MASK
@@ -103,7 +103,9 @@ def test_every_account_that_sent_something_stands_once_with_what_is_known_of_it(
 def test_codes_are_equal_exactly_where_the_values_are(given_):
     counts, records, events = given_
     book = make_book(totals_of(counts), records_of(records), events_of(events))
+    again = make_book(totals_of(counts), coded(records_of(records)), events_of(events))
     for name in CODED:
+        assert again.codes[name].tolist() == book.codes[name].tolist()
         values = [records.get(fp, {}).get(name) for fp in book.fingerprint.tolist()]
         codes = book.codes[name].tolist()
         assert [code == -1 for code in codes] == [value is None for value in values]
