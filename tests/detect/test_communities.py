@@ -103,10 +103,16 @@ def test_a_pool_of_which_few_accounts_use_each_template_is_found_among_busy_acco
     crowd = {
         (int(900 + key), account) for account in range(60, 900) for key in rng.choice(1500, 9, replace=False)
     }
-    found, campaign_edges = incidence_of(campaign | crowd), len(campaign)
-    (among_busy,) = busy_communities(found, 0.002, 8, 3, most_edges=campaign_edges)
-    assert among_busy.tolist() == list(range(60))
-    assert not core(found, 12, campaign_edges)[0].size
+    busy = {
+        (int(900 + key), account)
+        for account in range(900, 1000)
+        for key in rng.choice(1500, 60, replace=False)
+    }
+    found, edges = incidence_of(campaign | crowd | busy), len(campaign) + len(busy)
+    communities = [members.tolist() for members in busy_communities(found, 0.01, 8, 3, most_edges=edges)]
+    assert communities == [list(range(900, 1000)), list(range(60))]
+    assert not core(found, 12, edges)[0].size
+    assert not busy_communities(found, 0.001, 8, 3, most_edges=edges), "that was asked already"
 
 
 def test_a_campaign_with_many_templates_and_little_traffic_a_head_holds_together_as_a_whole():

@@ -175,7 +175,7 @@ def bipartite_communities(
 
 def busy_communities(
     incidence: Incidence,
-    resolution: float,
+    below: float,
     least: int,
     seed: int,
     least_edges: int = 3,
@@ -187,11 +187,12 @@ def busy_communities(
 
     Of a very large pool of templates each is used by few accounts, so that the bound of `core` would take the
     keys away before anything else. Here only accounts must have many edges: ordinary ones that do are few,
-    and what a campaign of busy accounts has in common outweighs theirs at a small resolution.
+    and what a campaign of busy accounts has in common outweighs theirs. The resolution is the density of this
+    core, the smallest at which it is not one community.
 
     Args:
         incidence: Which account used which key.
-        resolution: CPM resolution of the bipartite graph.
+        below: Nothing is asked at this resolution or above it.
         least: Smallest number of accounts kept.
         seed: Seed of Leiden's random order.
         least_edges: Smallest number of accounts of a key.
@@ -199,8 +200,12 @@ def busy_communities(
         most_edges: Bound on the edges that are partitioned.
         partitioner: Runs Leiden.
     """
-    edges = core(incidence, least_edges, most_edges, busy)
-    return _bipartite(edges, [resolution], least, seed, partitioner)[0]
+    key, account = core(incidence, least_edges, most_edges, busy)
+    nodes = float(np.unique(key).size + np.unique(account).size)
+    resolution = 2.0 * key.size / max(nodes, 1.0) ** 2
+    if resolution >= below:
+        return []
+    return _bipartite((key, account), [resolution], least, seed, partitioner)[0]
 
 
 def _bipartite(

@@ -30,7 +30,6 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         resolution: CPM resolution, the density that a community must have inside.
         bipartite_resolutions: CPM resolutions in the graph of accounts and keys; the larger the pool of
             templates, the smaller the one that finds its users.
-        busy_resolution: The same among accounts with many keys only, for very large pools.
         screen_incidences: Key incidences looked at when rare keys are searched; beyond it exchanges are
             sampled.
         ledger_pairs: Pairs of a key and an account that are counted at a time; a larger log is read in
@@ -55,7 +54,6 @@ class DetectConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     pair_level: Level = 1e-6
     resolution: Share = 0.05
     bipartite_resolutions: Annotated[tuple[Share, ...], msgspec.Meta(min_length=1)] = (0.01, 0.001)
-    busy_resolution: Share = 0.0001
     screen_incidences: Work = 40_000_000
     ledger_pairs: Work = 120_000_000
     class_exchanges: Work = 1_000_000

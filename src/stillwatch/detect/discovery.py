@@ -170,7 +170,12 @@ def _linked(
             partitioner=partitioner,
         )
         busy = others.submit(
-            busy_communities, incidence, config.busy_resolution, least, seed, partitioner=partitioner
+            busy_communities,
+            incidence,
+            min(config.bipartite_resolutions),
+            least,
+            seed,
+            partitioner=partitioner,
         )
         links = pairs.validated(pairs.repeated_pairs(incidence), incidence, config.pair_level)
         linked = communities(links, config.resolution, least, seed)
