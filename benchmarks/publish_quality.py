@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PAGE = harness.ROOT / "docs" / "quality.md"
 ROWS = baseline.FOLDER / "rows"
 BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
-_ORDER = ("quality_power", "quality_calibration", "quality_families", "quality_ablation")
+_ORDER = ("quality_power", "quality_calibration", "quality_behaviour", "quality_families", "quality_ablation")
 _FIGURES = ("found", "purity", "reports", "false_reports", "honest_named_per_100k", "honest_fleets_reported")
 _COLUMNS = ("accounts found", "purity", "reports", "false", "honest named per 100,000", "honest fleets")
 

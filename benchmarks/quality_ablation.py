@@ -38,11 +38,12 @@ SWITCHES: dict[str, DetectConfig] = {
     "pairs": DetectConfig(pair_level=1e-300),
     "refinement": DetectConfig(refinements=()),
 }
-SILENCED = {
-    "bipartite": (discovery, "bipartite_communities"),
-    "key-clusters": (candidates, "of_keys"),
+SILENCED: dict[str, tuple[ModuleType, str, list[Any]]] = {
+    "bipartite": (discovery, "bipartite_communities", [[] for _ in DetectConfig().bipartite_resolutions]),
+    "busy": (discovery, "busy_communities", []),
+    "key-clusters": (candidates, "of_keys", []),
 }
-"""Ways of discovery that are replaced by a function that finds nothing."""
+"""Ways of discovery that are replaced by a function that finds nothing, and what that returns."""
 TO_REMOVE = {
     "extraction_share": "stop asking for reasoning, grading or training text: the loot itself",
     "repeat_share": "ask the same questions from several accounts: pay for repeats",
@@ -70,6 +71,7 @@ TO_REMOVE = {
     "pivot": "move to a new model days late: stale answers",
     "pairs": "a template for each account, or a pool beyond 42,000 rho^2 (method)",
     "bipartite": "a pool so large that templates are hardly used again",
+    "busy": "a pool of more than a hundred thousand templates, or half as many requests an account",
     "key-clusters": "no fixed prompt",
 }
 _STATISTIC_USERS = (profiles, placebo, evidence, audit)
@@ -96,10 +98,10 @@ def without_statistic(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def silenced(module: ModuleType, name: str) -> Iterator[None]:
+def silenced(module: ModuleType, name: str, nothing: list[Any]) -> Iterator[None]:
     """Let a function of discovery find nothing."""
     original = getattr(module, name)
-    setattr(module, name, lambda *_, **__: [])
+    setattr(module, name, lambda *_, **__: nothing)
     try:
         yield
     finally:

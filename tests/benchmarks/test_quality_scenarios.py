@@ -91,7 +91,7 @@ def test_a_silenced_function_is_put_back_even_after_an_error():
 
 def _raise_within(patch: AbstractContextManager[None]) -> None:
     with patch:
-        assert discovery.bipartite_communities(None) == []
+        assert not any(discovery.bipartite_communities(None))
         raise RuntimeError("within")
 
 
