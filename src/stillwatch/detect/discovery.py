@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,20 +116,14 @@ def discover(
     speech = Speech(classes.language_of(keys.key), *book.spoken.T)
     incidence = pairs.bounded(sample, config.bottom_b, config.most_pairs)
     links, groups, (first, *others), busy = _linked(incidence, config, partitioner)
-    # others may join what has nothing to do with each other, so they take no keys; busy groups are each a
-    # question of its own, as there are few
-    asked = [(groups, False), (first, False), *((some, False) for some in others)]
-    asked += [([group], True) for group in busy]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        marked = [
-            pool.submit(candidates.of_communities, keys, incidence, some, speech, adaptive=adaptive)
-            for some, adaptive in asked
-        ]
-        chosen, mixed, *rest = (one.result() for one in marked)
-    found = [*chosen, *mixed]
+    found = candidates.of_communities(keys, incidence, groups, speech)
+    found += candidates.of_communities(keys, incidence, first, speech)
     taken = np.unique(np.concatenate([one.keys for one in found])) if found else np.empty(0, np.int64)
     found += candidates.of_keys(keys, incidence, config.least_accounts, taken)
-    found += itertools.chain.from_iterable(rest)
+    for some in others:  # they may join what has nothing to do with each other, so they take no keys
+        found += candidates.of_communities(keys, incidence, some, speech)
+    for group in busy:  # each a question of its own, as there are few
+        found += candidates.of_communities(keys, incidence, [group], speech, adaptive=True)
     found.sort(key=lambda one: (-one.uses, int(keys.key[one.keys].min())))
     return Discovered(classes, keys, sample, speech, links, found[: config.most_candidates])
 
