@@ -168,15 +168,13 @@ def _split(columns: Sequence[Ints], low: int, high: int) -> list[Strands]:
 
 
 def _strands(account: Ints, sums: Ints, days: Ints) -> Strands:
-    """Take the sums apart; columns of their own, since each is read many times by itself."""
-    first, last, bits = (sums[:, column].copy() for column in (_FIRST, _LAST, _BITS))
     return Strands(
         account=account,
-        hits=sums[:, :_SLICES].copy(),
-        first=first,
-        last=last,
-        bits=bits,
-        tokens=sums[:, _TOKENS:].copy(),
+        hits=sums[:, :_SLICES],
+        first=sums[:, _FIRST],
+        last=sums[:, _LAST],
+        bits=sums[:, _BITS],
+        tokens=sums[:, _TOKENS:],
         days=days,
     )
 
