@@ -1,6 +1,6 @@
 """How well the demo-sized world is judged, over many seeds, through the command that users run.
 
-    python benchmarks/quality_demo.py [--seeds 111-130] [--processes 2]
+    python benchmarks/quality_demo.py [--seeds 151-170] [--processes 2]
 
 For each seed the world `demo` is written as LiteLLM logs and `stillwatch scan` runs on these files in a
 process of its own; then the truth is set beside what it wrote (`scan_truth`). The world `calm`, in which
@@ -206,7 +206,7 @@ def main() -> int:
     """Run, print, write."""
     options = harness.parser(__doc__)
     options.add_argument(
-        "--seeds", type=parse_seeds, default="111-130", help="such as 21-23 or 21,25 (default 111-130)"
+        "--seeds", type=parse_seeds, default="151-170", help="such as 21-23 or 21,25 (default 151-170)"
     )
     options.add_argument("--processes", type=int, default=1, help="worlds at the same time (default 1)")
     options.add_argument("--scenarios", nargs="+", default=["demo", "calm"], choices=["demo", "calm"])
