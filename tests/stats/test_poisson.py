@@ -67,6 +67,13 @@ def test_log_sf_falls_with_the_count_and_grows_with_the_mean(mean, count):
     assert float(log_sf(count, mean * 1.01)) >= here - 1e-12
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_one_count_meets_many_means_without_a_warning_of_numpy(size):
+    mean = np.full(size, 0.5)
+    assert log_sf(2, mean).shape == validated(2, mean, 1e-6).shape == (size,)
+    assert log_sf(np.broadcast_to(np.int64(2), (4, size)), mean).shape == (4, size)
+
+
 def test_log_sf_at_the_edges():
     np.testing.assert_array_equal(log_sf([0, -3, 1], [0.0, 2.0, 0.0]), [0.0, 0.0, -np.inf])
     assert log_sf([[1], [2]], [0.5, 1.0, 2.0]).shape == (2, 3)

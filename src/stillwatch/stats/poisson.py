@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit
@@ -33,8 +33,8 @@ def log_sf(counts: ArrayLike, means: ArrayLike) -> NDArray[np.float64]:
         >>> log_sf([1, 2, 40], 1e-3).round(2)
         array([  -6.91,  -14.51, -386.63])
     """
-    c, mean = np.broadcast_arrays(np.asarray(counts, dtype=np.int64), _checked_means(means))
-    return np.asarray(_log_sf_many(c.ravel(), mean.ravel()).reshape(c.shape))
+    c, mean, shape = _flat(np.asarray(counts, dtype=np.int64), _checked_means(means))
+    return np.asarray(_log_sf_many(c, mean).reshape(shape))
 
 
 def validated(counts: ArrayLike, means: ArrayLike, level: float, least: int = 2) -> NDArray[np.bool_]:
@@ -60,9 +60,9 @@ def validated(counts: ArrayLike, means: ArrayLike, level: float, least: int = 2)
         array([ True, False,  True])
     """
     log_level = _checked_log_level(level)
-    c, mean = np.broadcast_arrays(np.asarray(counts, dtype=np.int64), _checked_means(means))
+    c, mean, shape = _flat(np.asarray(counts, dtype=np.int64), _checked_means(means))
     table = _largest_means(min(int(c.max(initial=0)), _TABLE), log_level, least)
-    return np.asarray(_compare(c.ravel(), mean.ravel(), table, log_level, least).reshape(c.shape))
+    return np.asarray(_compare(c, mean, table, log_level, least).reshape(shape))
 
 
 def critical_counts(means: ArrayLike, level: float, least: int = 2) -> NDArray[np.int64]:
@@ -102,6 +102,19 @@ def _checked_means(means: ArrayLike) -> NDArray[np.float64]:
     if not np.all((values >= 0.0) & (values < np.inf)):
         raise ValueError("Poisson means must be finite and at least 0")
     return values
+
+
+def _flat(
+    counts: NDArray[np.int64], means: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], tuple[int, ...]]:
+    """Both arguments at every place of the shape that they broadcast to, in one dimension, and that shape."""
+    shape = np.broadcast_shapes(counts.shape, means.shape)
+    return _spread(counts, shape), _spread(means, shape), shape
+
+
+def _spread(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """A copy where one is needed: numba asks whether an array may be written, and broadcast views warn."""
+    return values.ravel() if values.shape == shape else np.broadcast_to(values, shape).flatten()
 
 
 def _checked_log_level(level: float) -> float:
