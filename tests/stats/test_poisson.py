@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import brentq
 
+from stillwatch.stats import poisson
 from stillwatch.stats.poisson import critical_counts, log_sf, validated
 
 means = st.one_of(st.floats(1e-12, 1e-3), st.floats(1e-3, 50.0), st.floats(50.0, 6000.0))
@@ -68,10 +69,19 @@ def test_log_sf_falls_with_the_count_and_grows_with_the_mean(mean, count):
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_one_count_meets_many_means_without_a_warning_of_numpy(size):
-    mean = np.full(size, 0.5)
-    assert log_sf(2, mean).shape == validated(2, mean, 1e-6).shape == (size,)
-    assert log_sf(np.broadcast_to(np.int64(2), (4, size)), mean).shape == (4, size)
+def test_kernels_get_arrays_that_may_be_asked_whether_they_are_writeable(size, monkeypatch):
+    """Numba asks when it compiles, and numpy warns of views that broadcasting made."""
+    asked = []
+
+    def kernel(*arrays):
+        asked.extend(array.flags.writeable for array in arrays[:2])
+        return np.zeros(size)
+
+    monkeypatch.setattr(poisson, "_log_sf_many", kernel)
+    monkeypatch.setattr(poisson, "_compare", kernel)
+    log_sf(2, np.full(size, 0.5))
+    validated(np.full(size, 2), 0.5, 1e-6)
+    assert asked == [True] * 4
 
 
 def test_log_sf_at_the_edges():
