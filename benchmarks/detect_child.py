@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.app import memory
+from stillwatch.app import process
 from stillwatch.app.aside import partitions
 from stillwatch.detect.config import DetectConfig
 from stillwatch.detect.pipeline import detect
@@ -189,7 +189,7 @@ def main() -> None:
     options.add_argument("what", choices=("scan", "detect"))
     options.add_argument("world", type=Path)
     given = options.parse_args()
-    memory.settle()  # as the command line does
+    process.settle()  # as the command line does
     warm(given.world)
     result = run_scan(given.world) if given.what == "scan" else run_detect(given.world)
     print(json.dumps(result | {"load": os.getloadavg()[0]}))

@@ -1,5 +1,7 @@
 """Evidence: at most one on average where nothing is going on, nearly all there is where something is."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -128,7 +130,8 @@ def weighed(profiles, placebos, rng):
     """Weigh accounts of sixty exchanges each."""
     halves = halved(profiles, np.full(profiles.account.size, 60), placebos.rhythm, rng)
     if halves:
-        placebos.prepare(halves.placebos)
+        with ThreadPoolExecutor(2) as cores:
+            placebos.prepare(halves.placebos, cores)
     return weigh(halves, placebos)
 
 

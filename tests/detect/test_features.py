@@ -110,10 +110,10 @@ def measured(value, reference, spread):
 
 
 def test_schedule_is_the_distance_in_spreads_on_either_side():
-    assert features.schedule(measured(3.0, 1.0, 0.5)) == pytest.approx(4.0)
-    assert features.schedule(measured(-1.0, 1.0, 0.5)) == pytest.approx(4.0)
-    assert features.schedule(measured(1.0, 1.0, 0.0)) == close(nan)
-    assert features.schedule(NOTHING) == close(nan)
+    assert features.schedule(measured(3.0, 1.0, 0.5))["schedule"] == pytest.approx(4.0)
+    assert features.schedule(measured(-1.0, 1.0, 0.5))["schedule"] == pytest.approx(4.0)
+    assert features.schedule(measured(1.0, 1.0, 0.0))["schedule"] == close(nan)
+    assert features.schedule(NOTHING)["schedule"] == close(nan)
 
 
 def fail_over(made, first_days, banned_days):
@@ -159,7 +159,7 @@ def group(made, size=10, **known):
 
 def of(made, kinds=frozenset(), evidence=NOTHING, **known):
     strands, behaviour, book = group(made, **known)
-    return features_of(strands, behaviour, book, evidence, REFERENCE, kinds)
+    return features_of(strands, behaviour, book, REFERENCE, kinds) | features.schedule(evidence)
 
 
 def test_all_features_of_a_group(made):
@@ -230,7 +230,7 @@ def test_what_the_source_does_not_tell_is_not_a_number(made):
 def test_a_population_without_rhythm_is_no_measure_of_rhythm(made):
     strands, behaviour, book = group(made)
     flat = Reference(0.0, 20.0, 0.2)
-    assert math.isnan(features_of(strands, behaviour, book, NOTHING, flat, frozenset())["rhythm"])
+    assert math.isnan(features_of(strands, behaviour, book, flat, frozenset())["rhythm"])
 
 
 def test_the_reference_is_measured_on_the_pool(made):

@@ -1,5 +1,7 @@
 """Placebo groups: matched, disjoint, and nothing by construction."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,6 +65,15 @@ def test_distributions_are_kept_and_made_from_the_seed():
     assert np.array_equal(other.distribution(8, 20.0, 0).values, first.values)
     assert not np.array_equal(one.distribution(8, 20.0, 1).values, first.values)
     assert first.values.shape == (50, len(STATISTICS))
+
+
+def test_distributions_that_threads_made_are_those_that_are_made_when_asked_for():
+    ahead, asked = placebos(np.arange(1, 200)), placebos(np.arange(1, 200))
+    with ThreadPoolExecutor(2) as cores:
+        ahead.prepare([(8, 20.0, 0), (8, 20.0, 1), (8, 24.0, 0)], cores)
+    for half in (0, 1):
+        found, other = (one.distribution(8, 20.0, half) for one in (ahead, asked))
+        assert np.array_equal(found.values, other.values)
 
 
 @given(st.integers(1, 60), st.integers(0, 1000))

@@ -21,9 +21,9 @@ FOUND = 3
 
 def _loaded() -> ModuleType:
     """Import the parts, which takes a second that `--help` need not wait for."""
-    from stillwatch.app import memory, pipeline  # noqa: PLC0415 - see above
+    from stillwatch.app import pipeline, process  # noqa: PLC0415 - see above
 
-    memory.settle()
+    process.settle()
     return pipeline
 
 

@@ -217,7 +217,7 @@ def _judged(
     """Give a crowd its verdict; `told` are features that only crowds have, `evidence` log e and level."""
     strongest = max(weighed, key=lambda one: one.log_e)
     strands, nothing = membership.strands, np.empty(0, np.int64)
-    known = features.features_of(strands, rows, scene.book, strongest, scene.pool.reference, frozenset())
+    known = features.features_of(strands, rows, scene.book, scene.pool.reference, frozenset())
     known |= {**told, "software_keys": float("nan"), "schedule": _spreads(weighed)}
     orgs = scene.book.codes["org_id"]
     if (orgs >= 0).any() and (orgs[strands.account] < 0).all():

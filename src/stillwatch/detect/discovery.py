@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,8 @@ from stillwatch.detect.tables import DISCOVERY_SHARE
 from stillwatch.model.views import KIND_MASK, KeyKind
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
     import ibis.expr.types as ir
 
     from stillwatch.detect.config import DetectConfig
@@ -115,15 +118,7 @@ def discover(
     keys, sample = _read_keys(exchanges, classes, span, book, config)
     speech = Speech(classes.language_of(keys.key), *book.spoken.T)
     incidence = pairs.bounded(sample, config.bottom_b, config.most_pairs)
-    links, groups, (first, *others), busy = _linked(incidence, config, partitioner)
-    found = candidates.of_communities(keys, incidence, groups, speech)
-    found += candidates.of_communities(keys, incidence, first, speech)
-    taken = np.unique(np.concatenate([one.keys for one in found])) if found else np.empty(0, np.int64)
-    found += candidates.of_keys(keys, incidence, config.least_accounts, taken)
-    for some in others:  # they may join what has nothing to do with each other, so they take no keys
-        found += candidates.of_communities(keys, incidence, some, speech)
-    for group in busy:  # each a question of its own, as there are few
-        found += candidates.of_communities(keys, incidence, [group], speech, adaptive=True)
+    links, found = _candidates(keys, incidence, speech, config, partitioner)
     found.sort(key=lambda one: (-one.uses, int(keys.key[one.keys].min())))
     return Discovered(classes, keys, sample, speech, links, found[: config.most_candidates])
 
@@ -141,37 +136,41 @@ def _read_keys(
     return _with_identity(counted, book, config)
 
 
-def _linked(
-    incidence: Incidence, config: DetectConfig, partitioner: Partitioner
-) -> tuple[Pairs, list[Ints], list[list[Ints]], list[Ints]]:
-    """Find pairs that share more than chance allows, and communities of three kinds.
+def _candidates(
+    keys: Keys, incidence: Incidence, speech: Speech, config: DetectConfig, partitioner: Partitioner
+) -> tuple[Pairs, list[candidates.Candidate]]:
+    """Find pairs that share more than chance allows, and candidates from four sources.
 
-    Returns:
-        The pairs, their communities, those of accounts and keys at each resolution, and those of busy
-        accounts.
+    These are the communities of the pairs, those of accounts and keys at each resolution, those of busy
+    accounts, and keys by themselves.
     """
-    least, seed = config.least_accounts, config.seed
-    _ = incidence.by_account  # once, before three threads ask for it
-    with ThreadPoolExecutor(2) as others:
-        mixed = others.submit(
-            bipartite_communities,
-            incidence,
-            config.bipartite_resolutions,
-            least,
-            seed,
-            partitioner=partitioner,
-        )
-        busy = others.submit(
-            busy_communities,
-            incidence,
-            min(config.bipartite_resolutions),
-            least,
-            seed,
-            partitioner=partitioner,
-        )
+    marked = partial(candidates.of_communities, keys, incidence, speech=speech)
+    _ = incidence.by_account  # once, before several threads ask for it
+    spare = max(1, (os.cpu_count() or 1) - 1)  # this one is busy all the time
+    with ThreadPoolExecutor(spare) as others:
+        mixed, busy = _ask(incidence, config, partitioner, others)
         links = pairs.validated(pairs.repeated_pairs(incidence), incidence, config.pair_level)
-        linked = communities(links, config.resolution, least, seed)
-        return links, linked, mixed.result(), busy.result()
+        found = marked(communities(links, config.resolution, config.least_accounts, config.seed))
+        first, *wider = mixed.result()
+        found += marked(first)
+        taken = np.unique(np.concatenate([one.keys for one in found])) if found else np.empty(0, np.int64)
+        found += candidates.of_keys(keys, incidence, config.least_accounts, taken)
+        for some in wider:  # they may join what has nothing to do with each other, so they take no keys
+            found += marked(some)
+        for group in busy.result():  # each a question of its own, as there are few
+            found += marked([group], adaptive=True)
+    return links, found
+
+
+def _ask(
+    incidence: Incidence, config: DetectConfig, partitioner: Partitioner, others: Executor
+) -> tuple[Future[list[list[Ints]]], Future[list[Ints]]]:
+    """Ask for the communities of accounts and keys: of all at each resolution, and of busy accounts."""
+    least, seed, resolutions = config.least_accounts, config.seed, config.bipartite_resolutions
+    return (
+        others.submit(bipartite_communities, incidence, resolutions, least, seed, partitioner=partitioner),
+        others.submit(busy_communities, incidence, min(resolutions), least, seed, partitioner=partitioner),
+    )
 
 
 def find_classes(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) -> Classes:

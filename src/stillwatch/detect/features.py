@@ -63,20 +63,14 @@ def reference_of(pool: Behaviour, book: Book) -> Reference:
 
 
 def features_of(
-    strands: Strands,
-    rows: Behaviour,
-    book: Book,
-    evidence: Evidence,
-    reference: Reference,
-    text_kinds: frozenset[int],
+    strands: Strands, rows: Behaviour, book: Book, reference: Reference, text_kinds: frozenset[int]
 ) -> dict[str, float]:
-    """Compute all features of a group.
+    """Compute the features of a group that need no placebos: all but its `schedule`.
 
     Args:
         strands: Strands of all members.
         rows: Strand exchanges of the sampled members.
         book: All accounts.
-        evidence: Group statistics against the placebos.
         reference: Values in the placebo pool.
         text_kinds: Key kinds among the group's keys.
     """
@@ -95,7 +89,6 @@ def features_of(
         "reseller_share": share(book.reseller[members]) if book.known.any() else _NAN,
         "birth_burst": birth_burst(book.created[members]),
         "same_address": top_share(_modal_address(rows)),
-        "schedule": schedule(evidence),
         "rhythm": rhythm(rows) / reference.rhythm if reference.rhythm > 0.01 else _NAN,
         "coverage": float(np.log(effective_cells(rows) / reference.cells)),
         "fail_over": fail_over(strands, book),
@@ -195,12 +188,12 @@ def rhythm(rows: Behaviour) -> float:
     return float(squared.mean()) if squared.size else _NAN
 
 
-def schedule(evidence: Evidence) -> float:
-    """Return how many spreads the activity covariance lies from that of placebo groups, on either side."""
+def schedule(evidence: Evidence) -> dict[str, float]:
+    """Return the feature that needs placebos: how many of their spreads the activity covariance lies off."""
     for measured in evidence.measured:
         if measured.name == COVARIANCE and measured.spread > 0:
-            return abs(measured.value - measured.reference) / measured.spread
-    return _NAN
+            return {"schedule": abs(measured.value - measured.reference) / measured.spread}
+    return {"schedule": _NAN}
 
 
 def fail_over(strands: Strands, book: Book) -> float:

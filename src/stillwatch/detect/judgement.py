@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -359,18 +360,28 @@ def _studied(
 ) -> dict[int, _Studied]:
     pool = observed.pool
     mine = {number: _sent(observed.rows.of_group(number), group) for number, group in groups.items()}
-    halves = {number: _halved(groups[number], rows, pool, book, seed) for number, rows in mine.items()}
-    pool.placebos.prepare(wanted for half in halves.values() if half for wanted in half.placebos)
+    raw = {number: discovered.keys.key[group.keys] for number, group in groups.items()}
+    with ThreadPoolExecutor(os.cpu_count()) as cores:  # null distributions are made meanwhile
+        halves = {}
+        for number, group in groups.items():
+            half = halves[number] = _halved(group, mine[number], pool, book, seed)
+            pool.placebos.prepare(half.placebos if half else (), cores)
+        known = {
+            number: features.features_of(
+                group.membership.strands, mine[number], book, pool.reference, _kinds(raw[number])
+            )
+            for number, group in groups.items()
+        }
     studied = {}
-    for number, group in groups.items():
-        raw = discovered.keys.key[group.keys]
-        found = evidence.weigh(halves[number], pool.placebos)
-        kinds = frozenset((raw & KIND_MASK).tolist())
-        known = features.features_of(
-            group.membership.strands, mine[number], book, found, pool.reference, kinds
-        )
-        studied[number] = _Studied(raw, mine[number], found, known)
+    for number, half in halves.items():
+        found = evidence.weigh(half, pool.placebos)
+        whole = known[number] | features.schedule(found)
+        studied[number] = _Studied(raw[number], mine[number], found, whole)
     return studied
+
+
+def _kinds(raw: Ints) -> frozenset[int]:
+    return frozenset((raw & KIND_MASK).tolist())
 
 
 def _sent(rows: Behaviour, group: Confirmed) -> Behaviour:

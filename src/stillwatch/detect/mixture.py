@@ -131,5 +131,5 @@ def looks_hostile(judged: Judged, part: Bools, book: Book, reference: features.R
     if not rows.account.size:
         return True
     kinds = frozenset((judged.raw & KIND_MASK).tolist())
-    known = features.features_of(strands, rows, book, judged.evidence, reference, kinds)
+    known = features.features_of(strands, rows, book, reference, kinds) | features.schedule(judged.evidence)
     return verdict.hypotheses(known)[0].kind is Verdict.CAMPAIGN

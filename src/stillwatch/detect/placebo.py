@@ -7,8 +7,7 @@ traffic, not a model of it, says what is unusual.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -122,7 +121,7 @@ class Placebos:
     rhythm: Floats
     number: int
     seed: int
-    _made: dict[tuple[int, int, int], Null] = field(default_factory=dict)
+    _made: dict[tuple[int, int, int], Future[Null]] = field(default_factory=dict)
 
     @cached_property
     def residuals(self) -> Floats:
@@ -139,14 +138,16 @@ class Placebos:
         """
         key = (size, _octave(volume), half)
         if key not in self._made:
-            self._made[key] = self._make(key)
-        return self._made[key]
+            self._made[key] = Future()
+            self._made[key].set_result(self._make(key))
+        return self._made[key].result()
 
-    def prepare(self, wanted: Iterable[tuple[int, float, int]]) -> None:
-        """Make the distributions of several sizes, volumes and halves, on all cores."""
-        keys = {(size, _octave(volume), half) for size, volume, half in wanted} - self._made.keys()
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            self._made |= zip(sorted(keys), pool.map(self._make, sorted(keys)), strict=True)
+    def prepare(self, wanted: Iterable[tuple[int, float, int]], cores: Executor) -> None:
+        """Let `cores` make the distributions of several sizes, volumes and halves, which are then kept."""
+        for size, volume, half in wanted:
+            key = (size, _octave(volume), half)
+            if key not in self._made:
+                self._made[key] = cores.submit(self._make, key)
 
     def _make(self, key: tuple[int, int, int]) -> Null:
         size, octave, half = key

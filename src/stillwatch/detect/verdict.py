@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _LEAST_PROBABILITY = 0.5
+_LEAST_NATS = 0.005
 
 
 def hypotheses(features: Mapping[str, float]) -> tuple[Hypothesis, ...]:
@@ -30,10 +31,12 @@ def hypotheses(features: Mapping[str, float]) -> tuple[Hypothesis, ...]:
         value = features.get(rule.feature, math.nan)
         if math.isnan(value):
             continue
+        sentence = rule.sentence.format(value=value)
+        at, part = _between(value, rule.knots)
         for kind, points in rule.points.items():
-            nats = _interpolated(value, rule.knots, points)
-            if abs(nats) >= 0.005:
-                terms[kind].append(Term(rule.feature, round(nats, 3), rule.sentence.format(value=value)))
+            nats = points[at] + part * (points[at + 1] - points[at])
+            if abs(nats) >= _LEAST_NATS:
+                terms[kind].append(Term(rule.feature, round(nats, 3), sentence))
     scores = {kind: PRIORS[kind] + sum(term.points for term in terms[kind]) for kind in PRIORS}
     best = max(scores.values())
     weights = {kind: math.exp(score - best) for kind, score in scores.items()}
@@ -45,13 +48,10 @@ def hypotheses(features: Mapping[str, float]) -> tuple[Hypothesis, ...]:
     )
 
 
-def _interpolated(value: float, knots: Sequence[float], points: Sequence[float]) -> float:
-    """As `np.interp` for one value, which takes longer to prepare than to compute."""
-    at = bisect_right(knots, value) - 1
-    if at < 0 or at + 1 == len(knots):
-        return points[max(at, 0)]
-    slope = (points[at + 1] - points[at]) / (knots[at + 1] - knots[at])
-    return slope * (value - knots[at]) + points[at]
+def _between(value: float, knots: Sequence[float]) -> tuple[int, float]:
+    """Return the knot before a value and how far it is to the next, 0 to 1; beyond the ends it is there."""
+    at = min(max(bisect_right(knots, value) - 1, 0), len(knots) - 2)
+    return at, min(max((value - knots[at]) / (knots[at + 1] - knots[at]), 0.0), 1.0)
 
 
 def _by_size(terms: list[Term]) -> list[Term]:
