@@ -87,9 +87,30 @@ def test_keys_that_only_stand_out_together_mark_a_group_where_nearly_all_are_its
     keys, incidence = repeated([*map(set, own), *map(set, others)], accounts=240)
     speech = silence(incidence, keys)
     plain = of_communities(keys, incidence, [np.arange(60)], speech)
-    (adaptive,) = of_communities(keys, incidence, [np.arange(60)], speech, adaptive=True)
+    (alone,) = of_communities(keys, incidence, [np.arange(60)], speech, alone=True)
     assert not plain
-    assert adaptive.keys.tolist() == list(range(600))
+    assert alone.keys.tolist() == list(range(600))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_communities_that_are_asked_alone_are_asked_as_if_there_were_no_others(seed):
+    rng = np.random.default_rng(seed)
+    label = rng.permutation(np.repeat(np.arange(4), 30))
+    users = [rng.choice(120, 9, replace=False, p=_liked(rng.integers(4) == label)) for _ in range(80)]
+    keys, incidence = repeated(users, accounts=120)
+    speech = silence(incidence, keys)
+    groups = [np.flatnonzero(label == number) for number in range(3)]
+    together = of_communities(keys, incidence, groups, speech, alone=True)
+    apart = [one for group in groups for one in of_communities(keys, incidence, [group], speech, alone=True)]
+    assert together
+    assert [one.keys.tolist() for one in together] == [one.keys.tolist() for one in apart]
+    assert [one.seeds.tolist() for one in together] == [one.seeds.tolist() for one in apart]
+
+
+def _liked(mine):
+    """Most users of a key are of one community."""
+    weight = np.where(mine, 20.0, 1.0)
+    return weight / weight.sum()
 
 
 def test_a_group_that_sends_most_of_everything_is_marked_by_its_own_keys_only():

@@ -66,7 +66,7 @@ def carried(keys: Keys) -> npt.NDArray[np.bool_]:
 
 
 def of_communities(
-    keys: Keys, incidence: Incidence, groups: list[Ints], speech: Speech, *, adaptive: bool = False
+    keys: Keys, incidence: Incidence, groups: list[Ints], speech: Speech, *, alone: bool = False
 ) -> list[Candidate]:
     """Find the keys that each community uses far more than is its due.
 
@@ -78,8 +78,8 @@ def of_communities(
         incidence: The bottom-B sample.
         groups: Account numbers of each community; no account is in two of them.
         speech: Languages of keys and accounts, from which follows what is due.
-        adaptive: Whether the test allows for how many keys are the group's: of a very large pool hardly a
-            key stands out alone, and nearly all of them belong to it.
+        alone: Whether each community is a question of its own, and its test allows for how many keys are its
+            own: of a very large pool hardly a key stands out alone, and nearly all of them belong to it.
     """
     label = np.full(incidence.accounts, -1)
     for number, members in enumerate(groups):
@@ -88,7 +88,8 @@ def of_communities(
     size = np.diff(incidence.bounds)[key]
     base = _due(keys, incidence, speech, Members.of(groups), group, key, held > 1)
     share = np.minimum(0.6, np.maximum(0.3, 5 * base))
-    marks = _marks(held, size, base, share, adaptive=adaptive) & carried(keys)[key]
+    apart = np.searchsorted(group, np.arange(len(groups) + 1)) if alone else None
+    marks = _marks(held, size, base, share, apart) & carried(keys)[key]
     group, key = group[marks], key[marks]  # sorted by group, as the pairs are
     bounds = np.searchsorted(group, np.arange(len(groups) + 1))
     chosen = [key[low:high] for low, high in itertools.pairwise(bounds.tolist())]
@@ -143,7 +144,7 @@ def _reach(keys: Keys, incidence: Incidence, key: Ints) -> Ints:
 
 
 def _marks(
-    held: Ints, size: Ints, base: Floats, share: Floats | float, *, adaptive: bool = False
+    held: Ints, size: Ints, base: Floats, share: Floats | float, apart: Ints | None = None
 ) -> npt.NDArray[np.bool_]:
     """Test which keys mark a group.
 
@@ -156,12 +157,20 @@ def _marks(
         size: All sampled accounts of the key.
         base: Share that is due to the group (`Speech.due`).
         share: Least share of the key's accounts that the group must hold.
-        adaptive: Whether p-values are weighed by the share of keys that are nobody's (`null_share`).
+        apart: Where each question of its own starts, and the end of the last; its p-values are weighed by the
+            share of keys that are nobody's (`null_share`). None where all are one question.
     """
     p_value = _p_values(held, size, base)
-    if adaptive:
-        p_value *= null_share(p_value)
-    return benjamini_hochberg(p_value, _KEY_LEVEL) & _mostly_held(held, size, share)
+    if apart is None:
+        sure = benjamini_hochberg(p_value, _KEY_LEVEL)
+    else:
+        each = [_adaptively(p_value[low:high]) for low, high in itertools.pairwise(apart.tolist())]
+        sure = np.concatenate([np.zeros(0, np.bool_), *each])
+    return sure & _mostly_held(held, size, share)
+
+
+def _adaptively(p_value: Floats) -> npt.NDArray[np.bool_]:
+    return benjamini_hochberg(null_share(p_value) * p_value, _KEY_LEVEL)
 
 
 def _p_values(held: Ints, size: Ints, base: Floats) -> Floats:

@@ -157,8 +157,7 @@ def _candidates(
         found += candidates.of_keys(keys, incidence, config.least_accounts, taken)
         for some in wider:  # they may join what has nothing to do with each other, so they take no keys
             found += marked(some)
-        for group in busy.result():  # each a question of its own, as there are few
-            found += marked([group], adaptive=True)
+        found += marked(busy.result(), alone=True)
     return links, found
 
 
