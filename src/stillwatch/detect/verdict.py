@@ -32,9 +32,9 @@ def hypotheses(features: Mapping[str, float]) -> tuple[Hypothesis, ...]:
         if math.isnan(value):
             continue
         sentence = rule.sentence.format(value=value)
-        at, part = _between(value, rule.knots)
+        at, width, step = _between(value, rule.knots)
         for kind, points in rule.points.items():
-            nats = points[at] + part * (points[at + 1] - points[at])
+            nats = (points[at + 1] - points[at]) / width * step + points[at]
             if abs(nats) >= _LEAST_NATS:
                 terms[kind].append(Term(rule.feature, round(nats, 3), sentence))
     scores = {kind: PRIORS[kind] + sum(term.points for term in terms[kind]) for kind in PRIORS}
@@ -48,10 +48,11 @@ def hypotheses(features: Mapping[str, float]) -> tuple[Hypothesis, ...]:
     )
 
 
-def _between(value: float, knots: Sequence[float]) -> tuple[int, float]:
-    """Return the knot before a value and how far it is to the next, 0 to 1; beyond the ends it is there."""
+def _between(value: float, knots: Sequence[float]) -> tuple[int, float, float]:
+    """Return the knot before a value, how far the next is and how far the value; ends hold for all beyond."""
     at = min(max(bisect_right(knots, value) - 1, 0), len(knots) - 2)
-    return at, min(max((value - knots[at]) / (knots[at + 1] - knots[at]), 0.0), 1.0)
+    width = knots[at + 1] - knots[at]
+    return at, width, min(max(value - knots[at], 0.0), width)
 
 
 def _by_size(terms: list[Term]) -> list[Term]:
