@@ -150,7 +150,8 @@ def _candidates(
     with ThreadPoolExecutor(spare) as others:
         mixed, busy = _ask(incidence, config, partitioner, others)
         links = pairs.validated(pairs.repeated_pairs(incidence), incidence, config.pair_level)
-        found = marked(communities(links, config.resolution, config.least_accounts, config.seed))
+        least, seed = config.least_accounts, config.seed
+        found = marked(communities(links, config.resolution, least, seed, partitioner))
         first, *wider = mixed.result()
         found += marked(first)
         taken = np.unique(np.concatenate([one.keys for one in found])) if found else np.empty(0, np.int64)
