@@ -5,7 +5,17 @@ import pytest
 
 from stillwatch.detect.cohorts import sign_up_cohorts
 from stillwatch.detect.config import DetectConfig
-from stillwatch.detect.crowd import Crowds, Ways, find_crowds, linked, named, thinned, unrelated
+from stillwatch.detect.crowd import (
+    Crowds,
+    Ways,
+    find_crowds,
+    linked,
+    named,
+    thinned,
+    unrelated,
+    with_unknown,
+)
+from stillwatch.detect.crowd_exits import Exits
 
 STRANGERS, CREW = 1500, 90
 SPREAD = 0.2
@@ -31,9 +41,12 @@ def scene(rng, *, alike=0.0, kinds=1):
     return crowds, Ways(shown, table, (same, same)), place[crew]
 
 
-def all_named(crowds, ways):
+NOWHERE = Exits(np.empty(0, int), np.empty(0, int), np.empty(0))
+
+
+def all_named(crowds, ways, exits=NOWHERE):
     sure = np.ones(len(crowds.cohorts), bool)
-    found = [named(crowds, numbers, ways) for numbers in linked(crowds, sure, ways)]
+    found = [named(crowds, numbers, ways, exits, DetectConfig()) for numbers in linked(crowds, sure, ways)]
     return found, np.unique(np.concatenate([one.rows for one in found]))
 
 
@@ -119,3 +132,66 @@ def test_only_accounts_with_habits_and_a_birth_are_searched(made):
     crowds = find_crowds(made.book(totals, created=created), DetectConfig())
     assert crowds.account.tolist() == list(range(2, 40))
     assert [one.tolist() for one in crowds.members()] in ([], [list(range(2, 40))])
+
+
+def exits_of(crowds, crew, rng, *, visitors=0):
+    """The crew in tens behind exits, others in threes behind one address; some honest people visit exits."""
+    address = np.empty(crowds.account.size, int)
+    others = rng.permutation(np.setdiff1d(np.arange(address.size), crew))
+    address[others] = 1_000 + np.arange(others.size) // 3
+    address[crew] = rng.permutation(crew.size) // 10
+    address[others[:visitors]] = rng.integers(0, crew.size // 10, visitors)
+    return Exits(crowds.account, address, crowds.born)
+
+
+def test_a_crew_with_exits_is_named_though_its_habits_are_common():
+    rng = np.random.default_rng(9)
+    crowds, ways, crew = scene(rng, alike=0.3)
+    found, rows = all_named(crowds, ways, exits_of(crowds, crew, rng))
+    assert np.isin(crew, rows).mean() > 0.9
+    assert np.isin(rows, crew).all()
+    assert found[0].at_exits > 0.9
+    assert found[0].strangers <= 0.03
+    assert (found[0].p_value <= 0.03 / crowds.account.size).all()
+
+
+def test_beside_exits_too_hardly_a_stranger_is_named():
+    """Honest people visit the exits, and some of them work as the crew does: the level is 0.03 a crowd."""
+    wrong = 0
+    for seed in range(40):
+        rng = np.random.default_rng([10, seed])
+        crowds, ways, crew = scene(rng, alike=0.004)
+        exits = exits_of(crowds, crew, rng, visitors=10)
+        wrong += (~np.isin(all_named(crowds, ways, exits)[1], crew)).sum()
+    assert wrong <= 5
+
+
+def test_addresses_of_strangers_name_nobody():
+    rng = np.random.default_rng(11)
+    crowds, ways, crew = scene(rng, alike=0.3)
+    exits = exits_of(crowds, crew, rng)
+    exits = Exits(exits.account, rng.permutation(exits.address), exits.born)
+    found, rows = all_named(crowds, ways, exits)
+    assert rows.size < 8
+    assert all(one.at_exits == 0.0 for one in found)
+
+
+def test_accounts_of_unknown_birth_are_named_at_exits_only():
+    rng = np.random.default_rng(12)
+    crowds, ways, crew = scene(rng)
+    exits = exits_of(crowds, crew, rng)
+    lost = np.sort(crew[:6])
+    born = crowds.born.copy()
+    born[lost] = np.nan
+    known = np.isfinite(born)
+    fewer = Crowds(crowds.account[known], born[known], sign_up_cohorts(born[known], 1e-6, 8))
+    again = with_unknown(fewer, crowds.account[lost])
+    assert again.account.tolist() == crowds.account.tolist()
+    assert np.isnan(again.born[lost]).all()
+    assert [again.account[one.members].tolist() for one in again.cohorts] == [
+        one.tolist() for one in fewer.members()
+    ]
+    assert not np.isin(lost, all_named(again, ways)[1]).any()
+    rows = all_named(again, ways, Exits(exits.account, exits.address, born))[1]
+    assert np.isin(lost, rows).mean() > 0.6
+    assert np.isin(rows, crew).all()

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stillwatch.detect.crowd_strands import hourly_counts, modal_settings, whole_strands
+from stillwatch.detect.crowd_strands import hourly_counts, modal_addresses, modal_settings, whole_strands
 
 START = datetime(2026, 10, 5, 3, tzinfo=UTC)
 SCHEMA = pa.schema(
@@ -49,6 +49,17 @@ def test_hours_of_whole_days_are_counted(scene):
     assert np.argwhere(table > 0).tolist() == [[0, 0], [0, 30], [0, 31], [1, 0], [1, 47]]
     short = SimpleNamespace(first=START, last=START + timedelta(hours=30))
     assert hourly_counts(exchanges, np.array([0, 2]), book, short).shape == (2, 24)
+
+
+def test_the_most_frequent_address_is_taken_and_nobody_without_one_shares_it(scene):
+    book, exchanges = scene
+    assert modal_addresses(exchanges.mutate(ip=ibis.null("string")), book).tolist() == [-1] * 4
+    home = ibis.cases((exchanges.input_tokens == 1, "10.0.0.9"), (exchanges.input_tokens == 2, "10.0.0.7"))
+    address = modal_addresses(exchanges.mutate(ip=home), book)
+    assert address[1] == address[3] == -1
+    assert len({*address.tolist()}) == 3
+    both = modal_addresses(exchanges.mutate(ip=ibis.literal("10.0.0.9")), book)
+    assert both[0] == both[2] == both[3] >= 0
 
 
 def test_the_most_frequent_settings_are_taken_and_missing_ones_are_a_value(scene):

@@ -17,7 +17,9 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from stillwatch.detect import habits, schedules
+from stillwatch.detect import hours as spans
 from stillwatch.detect.cohorts import AROUND, Cohort, sign_up_cohorts
+from stillwatch.detect.crowd_exits import Exits, Rings, rings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,12 +37,12 @@ _PRIOR_ACCOUNTS = 30.0
 """Weight of the whole log beside the days around, in accounts."""
 _CORE = 0.75
 _MOST_OF = 0.5
-_BATCHES_APART = 1.0
 _MOST_READ = 20_000
 _KINDS = 2
 _LEAST_KIND = 8
 """Fewer accounts of one kind are none: among strangers, too, somebody is nearest to the middle."""
 _BEYOND_CORE = 1.5
+_BATCHES_APART = 1.0
 _NAT = habits.FINEST
 """One nat of log odds is as little a difference as the finest of habits."""
 
@@ -50,8 +52,9 @@ class Crowds:
     """Cohorts and the accounts among which they were sought.
 
     Attributes:
-        account: Account numbers, ascending: those with habits, a known birth and no declared relation.
-        born: Day of their birth, shape of `account`.
+        account: Account numbers, ascending: those with habits, a known birth and no declared relation
+            (`with_unknown` adds some whose birth is not known).
+        born: Day of their birth, NaN where unknown, shape of `account`.
         cohorts: Bursts of sign-ups; members are positions in `account`.
         weight: Accounts that each one outside the cohorts stands for, where only some of them are kept.
     """
@@ -76,6 +79,7 @@ class Named:
         p_value: Probability that a stranger of the log is born in these hours with habits as near.
         strangers: Strangers expected among the named.
         batches: Bursts of sign-ups that lie more than `_BATCHES_APART` days apart.
+        at_exits: Share of the named that stand at exits of the crowd, less the strangers expected there.
     """
 
     cohorts: Ints
@@ -83,6 +87,7 @@ class Named:
     p_value: Floats
     strangers: float
     batches: int
+    at_exits: float = 0.0
 
 
 def unrelated(book: Book) -> Flags:
@@ -127,6 +132,22 @@ def thinned(crowds: Crowds, most: int = _MOST_READ) -> Crowds:
         [replace(one, members=np.searchsorted(kept, one.members)) for one in crowds.cohorts],
         others / max(min(others, most), 1),
     )
+
+
+def with_unknown(crowds: Crowds, accounts: Ints) -> Crowds:
+    """Put accounts of unknown birth beside the others; they are in no cohort and strangers to nobody."""
+    account = np.concatenate([crowds.account, accounts])
+    order = np.argsort(account, kind="stable")
+    place = np.empty(order.size, np.int64)
+    place[order] = np.arange(order.size)
+    born = np.concatenate([crowds.born, np.full(accounts.size, np.nan)])[order]
+    cohorts = [replace(one, members=place[one.members]) for one in crowds.cohorts]
+    return Crowds(account[order], born, cohorts, crowds.weight)
+
+
+def hours_of(cohorts: Sequence[Cohort]) -> spans.Hours:
+    """Return the windows of cohorts as hours."""
+    return spans.joined([(one.start, one.start + one.days) for one in cohorts])
 
 
 class Ways:
@@ -198,7 +219,7 @@ def linked(crowds: Crowds, sure: Flags, ways: Ways) -> list[Ints]:
     return [np.flatnonzero(labels == label) for label in np.unique(labels[sure])]
 
 
-def named(crowds: Crowds, cohorts: Ints, ways: Ways) -> Named:
+def named(crowds: Crowds, cohorts: Ints, ways: Ways, exits: Exits, config: DetectConfig) -> Named:
     """Choose the accounts of a crowd that may be named.
 
     A stranger stands in the crowd by chance only if he was opened in its hours *and* goes about his work as
@@ -207,84 +228,110 @@ def named(crowds: Crowds, cohorts: Ints, ways: Ways) -> Named:
     accounts, is at most `_MOST_STRANGERS` (Bonferroni: a bound on the expected number of strangers named).
 
     A crowd may use several tools: the accounts that one kind leaves over are looked at again by themselves.
+    Where the crowd has exits of its own (`crowd_exits`), accounts at them are looked at too: the strangers
+    that are expected there take the place of those that are expected in the hours.
 
     Args:
         crowds: All cohorts.
         cohorts: Numbers of the cohorts of the crowd.
         ways: What the accounts do.
+        exits: Where accounts come from; empty where that is not known.
+        config: Settings; their seed moves hours.
     """
     windows = [crowds.cohorts[number] for number in cohorts.tolist()]
     members = np.concatenate([one.members for one in windows])
     distance = _crossed(crowds, members, ways)
     hours = _grown(crowds, windows, distance)
-    left = np.flatnonzero(_within(crowds.born, hours))
-    expected = np.full(crowds.account.size, np.inf)
+    moves = np.random.default_rng([config.seed, 6, int(cohorts[0])])
+    rings = rings_of(exits, hours_of(windows), config, moves)
+    tied = rings.inside.size >= _LEAST_KIND
+    rules = 2 * _KINDS if tied else _KINDS
+    expected = rules * _by_hours(crowds, hours, distance, ways, rules)
+    if tied:
+        expected = np.minimum(expected, rules * _by_exits(crowds, rings, exits, ways, rules))
+    rows = np.flatnonzero(expected <= _MOST_STRANGERS)
+    everybody = crowds.weight * crowds.account.size
+    probability = np.minimum(expected[rows] / everybody, 1.0)
+    batches = len(spans.around(rings.hours if tied else hours, _BATCHES_APART / 2.0))
+    return Named(
+        cohorts=cohorts,
+        rows=rows,
+        p_value=probability,
+        strangers=float(expected[rows].max(initial=0.0)),
+        batches=batches,
+        at_exits=_share_at(crowds.account[rows], rings) if tied else 0.0,
+    )
+
+
+def _share_at(accounts: Ints, rings: Rings) -> float:
+    """Share of the accounts that stand at exits of the crowd, less the strangers expected there."""
+    at_exit = float(np.isin(accounts, np.concatenate([rings.inside, rings.unknown])).sum())
+    return max(at_exit - rings.strangers, 0.0) / max(accounts.size, 1)
+
+
+def _by_hours(crowds: Crowds, hours: spans.Hours, distance: Floats, ways: Ways, rules: int) -> Floats:
+    """Strangers expected within the hours that are as near as each account there."""
+    inside = spans.within(crowds.born, hours)
+    near = spans.within(crowds.born, spans.around(hours, AROUND)) & ~inside
+    due = spans.due(crowds.born[near], hours, AROUND, crowds.weight)
+    return _kind_after_kind(crowds, np.where(inside, due, np.inf), (hours, near), distance, ways, rules)
+
+
+def _by_exits(crowds: Crowds, rings: Rings, exits: Exits, ways: Ways, rules: int) -> Floats:
+    """Strangers expected at the exits of the crowd that are as near as each account there.
+
+    Those near are counted among all strangers, and among those who share their address with others.
+    """
+    mine = np.isin(crowds.account, np.concatenate([rings.inside, rings.unknown]))
+    if not mine.any():
+        return np.full(mine.shape, np.inf)
+    sharing = np.isin(crowds.account, exits.sharing()) & ~spans.within(crowds.born, rings.hours)
+    due = np.where(mine, rings.strangers, np.inf)
+    distance = _crossed(crowds, np.flatnonzero(mine), ways)
+    return _kind_after_kind(crowds, due, (rings.hours, sharing), distance, ways, rules)
+
+
+def _kind_after_kind(
+    crowds: Crowds, due: Floats, others: tuple[spans.Hours, Flags], distance: Floats, ways: Ways, rules: int
+) -> Floats:
+    """Multiply the strangers that are due with the share that is as near, kind after kind.
+
+    Args:
+        crowds: All cohorts.
+        due: Strangers expected beside each account, infinity where it is not looked at.
+        others: Hours outside which accounts are strangers, and the strangers that are comparable.
+        distance: Distances from the first kind.
+        ways: What the accounts do.
+        rules: Rules among which the level is divided.
+    """
+    strangers = np.isfinite(crowds.born) & ~spans.within(crowds.born, others[0])
+    expected, left = np.full(due.size, np.inf), np.flatnonzero(np.isfinite(due))
     for _ in range(_KINDS):
-        found = _strangers_as_near(crowds, hours, distance)
-        fit = left[_KINDS * found[left] <= _MOST_STRANGERS]
+        found = due * _share_as_near(distance, strangers, others[1] & strangers)
+        fit = left[rules * found[left] <= _MOST_STRANGERS]
         if fit.size < _LEAST_KIND:
             break
-        expected[fit] = _KINDS * found[fit]
+        expected[fit] = found[fit]
         left = np.setdiff1d(left, fit)
         if left.size < _LEAST_KIND:
             break
         distance = _crossed(crowds, left, ways)
-    rows = np.flatnonzero(np.isfinite(expected))
-    everybody = crowds.weight * crowds.account.size
-    probability = np.minimum(expected[rows] / everybody, 1.0)
-    batches = len(_joined([(low, high + _BATCHES_APART) for low, high in hours]))
-    return Named(cohorts, rows, probability, float(expected[rows].max(initial=0.0)), batches)
+    return expected
 
 
-def _strangers_as_near(crowds: Crowds, hours: list[tuple[float, float]], distance: Floats) -> Floats:
-    """Expected number of strangers within these hours that are as near to the crowd as each account."""
-    inside = _within(crowds.born, hours)
-    days_around = _joined([(low - AROUND, high + AROUND) for low, high in hours])
-    strangers, near = ~inside, _within(crowds.born, days_around) & ~inside
-    length = _length(hours)
-    expected = (crowds.weight * near.sum() + 1.0) * length / max(_length(days_around) - length, length)
+def _share_as_near(distance: Floats, strangers: Flags, near: Flags) -> Floats:
+    """Share of strangers that are as near as each account: of all or of the comparable, the larger counts."""
     share = (1.0 + _as_near(distance, strangers)) / (1.0 + strangers.sum())
     local = _as_near(distance, near) + _PRIOR_ACCOUNTS * share
-    return np.asarray(expected * np.maximum(share, local / (near.sum() + _PRIOR_ACCOUNTS)))
+    return np.asarray(np.maximum(share, local / (near.sum() + _PRIOR_ACCOUNTS)))
 
 
-def _grown(crowds: Crowds, windows: Sequence[Cohort], distance: Floats) -> list[tuple[float, float]]:
+def _grown(crowds: Crowds, windows: Sequence[Cohort], distance: Floats) -> spans.Hours:
     """Let each window grow while accounts of the same habits follow within a quarter of its length."""
     members = np.concatenate([one.members for one in windows])
     radius = _BEYOND_CORE * np.quantile(distance[members], _CORE)
-    alike = np.sort(crowds.born[distance <= radius])
-    grown = []
-    for one in windows:
-        low, high = one.start, one.start + one.days
-        gap = one.days / 4.0
-        later = np.append(high, alike[alike > high])
-        earlier = np.append(low, alike[alike < low][::-1])
-        high = float(later[np.argmax(np.append(np.diff(later), np.inf) > gap)])
-        low = float(earlier[np.argmax(np.append(-np.diff(earlier), np.inf) > gap)])
-        grown.append((low, high))
-    return _joined(grown)
-
-
-def _joined(intervals: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Join intervals that touch, ascending."""
-    joined: list[tuple[float, float]] = []
-    for low, high in sorted(intervals):
-        if joined and low <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
-        else:
-            joined.append((low, high))
-    return joined
-
-
-def _length(intervals: list[tuple[float, float]]) -> float:
-    return sum(high - low for low, high in intervals)
-
-
-def _within(born: Floats, intervals: list[tuple[float, float]]) -> Flags:
-    """Tell who was born within one of the intervals, which are apart and ascending."""
-    low, high = np.array(intervals).T
-    place = np.searchsorted(low, born, side="right") - 1
-    return np.asarray((place >= 0) & (born <= high[place]))
+    alike = crowds.born[(distance <= radius) & np.isfinite(crowds.born)]
+    return spans.grown([(one.start, one.start + one.days) for one in windows], alike)
 
 
 def _crossed(crowds: Crowds, members: Ints, ways: Ways) -> Floats:

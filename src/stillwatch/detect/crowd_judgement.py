@@ -14,7 +14,13 @@ import pyarrow as pa
 from stillwatch.detect import behaviour, crowd, features, habits, verdict
 from stillwatch.detect.assemble import Judged
 from stillwatch.detect.crowd_evidence import SCHEDULE, weigh_cohort
-from stillwatch.detect.crowd_strands import hourly_counts, modal_settings, whole_strands
+from stillwatch.detect.crowd_exits import Exits, candidates
+from stillwatch.detect.crowd_strands import (
+    hourly_counts,
+    modal_addresses,
+    modal_settings,
+    whole_strands,
+)
 from stillwatch.detect.membership import Membership
 from stillwatch.detect.profiles import COVARIANCE, make_profiles
 from stillwatch.detect.schedules import LEAST_DAYS, Schedules
@@ -97,9 +103,13 @@ def judge_crowds(scene: Scene, crowds: crowd.Crowds, judged: Sequence[Judged]) -
     if not sure.any():
         return []
     levels = e_bh_levels(everything)
-    crowds = crowd.thinned(crowds)
+    exits = _exits(scene)
+    crowds = crowd.with_unknown(crowd.thinned(crowds), _of_unknown_birth(scene, crowds, exits))
     ways = _ways(scene, crowds)
-    found = [crowd.named(crowds, numbers, ways) for numbers in crowd.linked(crowds, sure, ways)]
+    found = [
+        crowd.named(crowds, numbers, ways, exits, scene.config)
+        for numbers in crowd.linked(crowds, sure, ways)
+    ]
     found = [one for one in found if one.rows.size >= scene.config.least_accounts]
     strands = whole_strands(scene.exchanges, [crowds.account[one.rows] for one in found], scene.book)
     text = [one.membership.strands.account for one in judged]
@@ -109,11 +119,28 @@ def judge_crowds(scene: Scene, crowds: crowd.Crowds, judged: Sequence[Judged]) -
             _membership(one, mine, [crowds.cohorts[n] for n in one.cohorts]),
             rows.rows(np.isin(rows.account, mine.account)),
             [weighed[n] for n in one.cohorts],
-            {"sign_up_batches": float(one.batches), "shared_text": _shared(mine.account, text)},
+            {
+                "sign_up_batches": float(one.batches),
+                "shared_text": _shared(mine.account, text),
+                "crowd_exits": one.at_exits,
+            },
             (float(log_mean_e(log_e[one.cohorts])), float(levels[one.cohorts].min())),
         )
         for one, mine in zip(found, strands, strict=True)
     ]
+
+
+def _exits(scene: Scene) -> Exits:
+    """Where the accounts without a declared relation come from."""
+    address = modal_addresses(scene.exchanges, scene.book)
+    account = np.flatnonzero(crowd.unrelated(scene.book) & (address >= 0))
+    return Exits(account, address[account], scene.book.created[account])
+
+
+def _of_unknown_birth(scene: Scene, crowds: crowd.Crowds, exits: Exits) -> Ints:
+    """Accounts without a birth that stand at exits of the cohorts and send enough to have habits."""
+    found = candidates(exits, crowd.hours_of(crowds.cohorts))
+    return found[scene.book.exchanges[found] >= habits.LEAST_EXCHANGES]
 
 
 def with_crowds(judged: Sequence[Judged], crowds: Sequence[Judged]) -> list[Judged]:

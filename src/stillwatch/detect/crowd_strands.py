@@ -9,7 +9,9 @@ import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from stillwatch.detect.book import MISSING
 from stillwatch.detect.keyindex import index_of
 from stillwatch.detect.strands import Strands
 from stillwatch.detect.tables import CONFIRM_A, CONFIRM_B, DISCOVERY
@@ -57,6 +59,21 @@ def hourly_counts(exchanges: ir.Table, accounts: Ints, book: Book, span: Span) -
     return table
 
 
+def modal_addresses(exchanges: ir.Table, book: Book) -> Ints:
+    """Return the code of the address that each account mostly sends from, -1 where none is known.
+
+    Shape (A,), by account number.
+    """
+    known = exchanges.filter(exchanges.ip.notnull())
+    counts = known.group_by(["account_fp", "ip"]).aggregate(sent=known.count()).to_pyarrow()
+    owner = index_of(counts["account_fp"].to_numpy(), book.fingerprint)
+    addresses = pc.rank(counts["ip"].combine_chunks(), tiebreaker="dense").to_numpy().astype(np.int64)
+    weight = counts["sent"].to_numpy().astype(np.int64)
+    found = _most_frequent(owner, addresses, weight, book.size)
+    found[np.bincount(owner, minlength=book.size) == 0] = MISSING
+    return found
+
+
 def modal_settings(exchanges: ir.Table, accounts: Ints, book: Book) -> tuple[Ints, Ints]:
     """Return the most frequent sampling settings and client software of each account, each of shape (n,).
 
@@ -67,12 +84,13 @@ def modal_settings(exchanges: ir.Table, accounts: Ints, book: Book) -> tuple[Int
     counts = sent.group_by(["account_fp", *kinds]).aggregate(sent=sent.count()).to_pyarrow()
     owner = np.searchsorted(accounts, index_of(counts["account_fp"].to_numpy(), book.fingerprint))
     weight = counts["sent"].to_numpy().astype(np.int64)
-    sampling, client = (_most_frequent(owner, counts[kind], weight, accounts.size) for kind in kinds)
+    codes = (counts[kind].fill_null(0).to_numpy() for kind in kinds)
+    sampling, client = (_most_frequent(owner, code, weight, accounts.size) for code in codes)
     return sampling, client
 
 
-def _most_frequent(owner: Ints, values: pa.ChunkedArray, weight: Ints, accounts: int) -> Ints:
-    code = np.unique(values.fill_null(0).to_numpy(), return_inverse=True)[1]
+def _most_frequent(owner: Ints, values: Ints, weight: Ints, accounts: int) -> Ints:
+    code = np.unique(values, return_inverse=True)[1]
     width = int(code.max(initial=0)) + 1
     pair, place = np.unique(owner * width + code, return_inverse=True)
     order = np.lexsort((-pair, np.bincount(place, weight)))  # the most frequent is written last

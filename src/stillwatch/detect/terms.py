@@ -134,6 +134,18 @@ RULES: tuple[Rule, ...] = (
         "the accounts were opened in {value:.0f} bursts of hours, more than a day apart",
     ),
     Rule(
+        "crowd_exits",
+        (0.0, 0.1, 0.4, 0.8),
+        {
+            C: (0.0, 0.0, 2.0, 3.5),
+            A: (0.0, 0.0, -2.0, -4.0),
+            K: (0.0, 0.0, -1.0, -2.0),
+            B: (0.0, 0.0, -1.0, -2.0),
+        },
+        "{value:.0%} of the accounts come from addresses whose accounts were mostly opened in these bursts, "
+        "and not in the same one",
+    ),
+    Rule(
         "schedule",
         (0.0, 3.0, 6.0, 12.0),
         {
