@@ -40,7 +40,7 @@ def book_of(totals, **known):
     return Book(fingerprint=fingerprint, totals=totals, codes=codes, **given)
 
 
-def strands_of(account, hits, bits=None, *, first=None, last=None, days=None):
+def strands_of(account, hits, bits=None, *, first=None, last=None, days=None, alone=()):
     """Strands with these hits by slice, all on one day unless `days` are given."""
     account, hits = np.asarray(account, np.int64), np.asarray(hits, np.int64).reshape(-1, 3)
     size = account.size
@@ -54,6 +54,7 @@ def strands_of(account, hits, bits=None, *, first=None, last=None, days=None):
         bits=np.ones(size, np.int64) if bits is None else np.asarray(bits, np.int64),
         tokens=np.zeros((size, 2), np.int64),
         days=day if days is None else np.asarray(days, np.int64).reshape(-1, 3),
+        alone=np.asarray(alone, np.int64),
     )
 
 

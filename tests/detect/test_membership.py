@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from stillwatch.detect.membership import confirm, distinct
+from stillwatch.detect.membership import confirm, distinct, rarely_strangers
 from stillwatch.stats.evalues import log_mixture_e
 
 SLICES = [0.6, 0.2, 0.2]
@@ -161,6 +161,26 @@ def test_a_phrase_of_a_language_names_nobody_for_writing_it(made, speakers):
     )
     found = confirm(strands, made.book(dealt(rng, trials), language=language), 0.01, 20)
     assert found.strands.account.tolist() == list(range(40))
+
+
+def test_likelihood_ratios_bound_how_probably_a_stranger_is_named():
+    """Ten thousand members among two million strangers, told by hits alone: one stranger in 100,000 at most."""
+    rng = np.random.default_rng(21)
+    members, strangers, trials, rates = 10_000, 2_000_000, 300, (0.02, 4e-4)
+    hits = np.concatenate(
+        [rng.binomial(trials, rate, size) for rate, size in zip(rates, (members, strangers), strict=True)]
+    )
+    log_e = binom.logpmf(hits, trials, rates[0]) - binom.logpmf(hits, trials, rates[1])
+    named = rarely_strangers(log_e, hits >= 3)
+    assert named[:members].mean() > 0.4
+    assert not named[hits < 3].any()
+    assert named[members:].sum() <= binom.ppf(0.9999, strangers, 1e-5)
+    assert log_e[named].min() >= log_e[~named & (hits >= 3)].max(initial=-np.inf)
+
+
+def test_without_evidence_no_bound_holds_and_nobody_is_named():
+    assert not rarely_strangers(np.zeros(50), np.ones(50, bool)).any()
+    assert rarely_strangers(np.empty(0), np.empty(0, bool)).size == 0
 
 
 @pytest.mark.parametrize("hits", [1, 2])

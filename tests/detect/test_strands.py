@@ -55,6 +55,8 @@ def test_strands_are_sums_over_the_exchanges_of_an_account(rows, cuts):
             assert (strands.first[at], strands.last[at]) == (min(us), max(us))
             assert strands.tokens[at].tolist() == [sum(sent), sum(taken)]
             assert strands.bits[at] == functools.reduce(operator.or_, bits)
+            lone = [mask for mask in bits if mask.bit_count() == 1]
+            assert strands.alone[at] == functools.reduce(operator.or_, lone, 0)
             assert strands.variety[at] == int(strands.bits[at]).bit_count()
 
 
@@ -65,6 +67,7 @@ def test_only_keeps_everything_of_the_accounts_that_stay(rows, kept):
     assert set(chosen.account.tolist()) == set(strands.account.tolist()) & kept
     assert set(chosen.days[:, 0].tolist()) == set(chosen.account.tolist())
     assert chosen.days[:, 2].sum() == chosen.hits.sum()
+    assert chosen.alone.tolist() == strands.alone[np.isin(strands.account, list(kept))].tolist()
 
 
 def world(seed):

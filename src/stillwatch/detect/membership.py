@@ -43,9 +43,11 @@ _LEAST_HEARD = 20
 _LEAST_FITTED = 3
 _FITTED_WEIGHT = 0.2
 _SILENT_WEIGHT = 0.8
-"""Weight of the e-value against who never carries a key; the other loses next to nothing where it decides."""
+"""Weight of the e-value by which keys an account carries; the other loses little where it decides."""
 _MOSTLY = 0.5
 _REFUSED_LOG_E = math.log(20.0)
+_STRANGERS = 1e-5
+"""Bound on the probability that an account that is no member is named for the keys that it carries."""
 _SHARES = np.array([1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1])
 
 
@@ -148,17 +150,19 @@ def _confirmed(
     silent = sparse_log_e(strands, trials, book.volumes, spoken)
     sparse = False
     if silent is not None:
-        which = e_bh(silent[1], level, total=book.size)
+        which = e_bh(silent.log_e, level, total=book.size)
         sparse = bool(often.sum() < _MOSTLY * which.sum())
-        null = silent[0] if sparse else null
-        both = np.logaddexp(np.log1p(-_SILENT_WEIGHT) + log_e, np.log(_SILENT_WEIGHT) + silent[1])
-        log_e = np.where(np.isneginf(silent[1]), log_e, both)
+        null = silent.background if sparse else null
+        both = np.logaddexp(np.log1p(-_SILENT_WEIGHT) + log_e, np.log(_SILENT_WEIGHT) + silent.log_e)
+        log_e = np.where(np.isneginf(silent.log_e), log_e, both)
     alike = e_bh(log_e, level, total=book.size)
     usage = usage_of(strands, hits, alike)
     alike &= usage.various
     chosen = alike & usage.nameable
-    if sparse:  # its keys are those of all carriers: most members carry one or two
-        alike = log_e >= _REFUSED_LOG_E
+    if silent is not None:
+        chosen &= rarely_strangers(log_e, chosen)
+    if silent is not None and sparse:  # its keys are those of all carriers: most members carry one or two
+        alike = (log_e >= _REFUSED_LOG_E) | silent.alike
     group, held_out = _group_log_e(strands, null, book)
     return Membership(
         strands=strands.only(chosen),
@@ -171,6 +175,29 @@ def _confirmed(
         alike=strands.account[alike],
         sparse=sparse,
     )
+
+
+def rarely_strangers(log_e: Floats, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Bound how probably a stranger is named.
+
+    A list of ten thousand members may hold a hundred false ones at `member_fdr`, however few strangers there
+    are. An e-value that is a likelihood ratio tells more: what strangers name themselves with is rare among
+    them as it is among members, over e. So P(stranger is named) = E[1/e; named] over members, of whom there
+    are at least as many as have e >= 20.
+
+    Args:
+        log_e: Log e-values of all carriers, shape (n,).
+        chosen: Who would be named, shape (n,).
+
+    Returns:
+        Who may be named, those of the largest e-values, shape (n,).
+    """
+    order = np.argsort(-np.where(chosen, log_e, -np.inf), kind="stable")[: int(chosen.sum())]
+    members = max(int((log_e >= _REFUSED_LOG_E).sum()), 1)
+    named = order[np.cumsum(np.exp(-log_e[order])) <= _STRANGERS * members]
+    bounded = np.zeros(log_e.size, np.bool_)
+    bounded[named] = True
+    return bounded
 
 
 def _group_log_e(strands: Strands, null: BetaBinomial, book: Book) -> tuple[float, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ Ints = npt.NDArray[np.int64]
 _DAY_US = 86_400 * 1_000_000
 _PARTS = 64
 _SLICES = 3
-_FIRST, _LAST, _BITS, _TOKENS = 3, 4, 5, 6
+_FIRST, _LAST, _BITS, _ALONE, _TOKENS = 3, 4, 5, 6, 7
 """Columns of the sums of an account, after its exchanges by slice."""
 _SENT = ("account_fp", "ts", "slice", "input_tokens", "output_tokens")
 HITS = pa.schema(
@@ -92,6 +92,7 @@ class Strands:
         bits: Which keys of the group the account used, in `CLASS_BITS` classes, shape (n,).
         tokens: Tokens sent and tokens taken in the strand, shape (n, 2).
         days: Account number, day since the epoch and strand exchanges of that day, shape (d, 3).
+        alone: Those of `bits` that were all that an exchange carried, shape (n,); empty where not known.
     """
 
     account: Ints
@@ -101,6 +102,7 @@ class Strands:
     bits: Ints
     tokens: Ints
     days: Ints
+    alone: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def variety(self) -> Ints:
@@ -118,6 +120,7 @@ class Strands:
             bits=self.bits[rows],
             tokens=self.tokens[rows],
             days=self.days[np.isin(self.days[:, 0], account)],
+            alone=self.alone[rows] if self.alone.size else self.alone,
         )
 
 
@@ -176,6 +179,7 @@ def _strands(account: Ints, sums: Ints, days: Ints) -> Strands:
         bits=sums[:, _BITS],
         tokens=sums[:, _TOKENS:],
         days=days,
+        alone=sums[:, _ALONE],
     )
 
 
@@ -219,6 +223,8 @@ def _summed(
         mine[_FIRST] = min(mine[_FIRST], us[row])
         mine[_LAST] = max(mine[_LAST], us[row])
         mine[_BITS] |= bits[row]
+        if bits[row] & (bits[row] - 1) == 0:
+            mine[_ALONE] |= bits[row]
         mine[_TOKENS] += sent[row]
         mine[_TOKENS + 1] += taken[row]
     return number, sums, daily
