@@ -17,6 +17,8 @@ from stillwatch.detect.tables import Tables
 from stillwatch.model.findings import Verdict
 from stillwatch.store import open_store
 from stillwatch.worlds.cards.operation import scaled
+from stillwatch.worlds.cards.play import Harvest
+from stillwatch.worlds.cards.public import card_named
 from stillwatch.worlds.ladder import SCENARIOS
 
 NOW = datetime(2026, 10, 20, tzinfo=UTC)
@@ -29,10 +31,11 @@ def without_text(exchanges):
     return exchanges.mutate(**hidden)
 
 
-def found_in(folder, *, guilty):
+def found_in(folder, *, guilty, campaigns=HIDDEN.campaigns):
     """Detect in a world of about 2,000 honest accounts, with or without a campaign of 180 accounts."""
     harvests = [
-        msgspec.structs.replace(one, operation=scaled(one.operation, 0.18)) for one in HIDDEN.campaigns
+        msgspec.structs.replace(one, operation=scaled(one.operation, 180 / one.operation.accounts))
+        for one in campaigns
     ]
     world = msgspec.structs.replace(HIDDEN, population=0.4, campaigns=tuple(harvests[: int(guilty)]))
     make_columns(world, 1011, 1.0, folder)
@@ -71,6 +74,18 @@ def test_its_report_can_be_read(world):
     assert all(member.share == 1.0 for member in crowd.members)
     assert sum(crowd.timeline.exchanges) == crowd.exchanges == sum(m.exchanges for m in crowd.members)
     assert msgspec.json.decode(msgspec.json.encode(crowd))["id"] == crowd.id
+
+
+def test_a_campaign_with_exits_of_its_own_is_told_by_them(tmp_path):
+    """Its accounts without a record are named as well: they stand at the same exits."""
+    found, guilty = found_in(tmp_path, guilty=True, campaigns=[Harvest(card_named("xiaomi").operation)])
+    (crowd,) = crowds_of(found)
+    members = {member.account_id for member in crowd.members}
+    terms = {term.measure: term for term in crowd.hypothesis.terms}
+    assert crowd.verdict is Verdict.CAMPAIGN
+    assert len(members & guilty) >= 0.95 * len(guilty)
+    assert members <= guilty
+    assert "addresses" in terms["crowd_exits"].sentence
 
 
 def test_without_a_campaign_no_crowd_is_reported(tmp_path):
