@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from stillwatch.model.findings import Verdict
 
-VERSION = 1
+VERSION = 2
 
 C, A, O, B, R, K, P = (  # noqa: E741 - one letter a kind keeps the table below readable
     Verdict.CAMPAIGN,
