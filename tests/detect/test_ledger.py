@@ -89,7 +89,7 @@ def test_the_ledger_is_what_a_loop_counts(bottom_b, rounds):
         by_key[key][account] = uses
     number = {a: n for n, a in enumerate(index_of_accounts(table).keys.tolist())}
     found = counted(table, classes, 3, bottom_b, rounds)
-    keys, incidence = ledger.joined([found], len(number))
+    keys, incidence = ledger.joined([found], [np.ones(found.keys.key.size, np.bool_)], len(number))
     assert keys.key.tolist() == sorted(key for key, users in by_key.items() if len(users) >= 3)
     for at, key in enumerate(keys.key.tolist()):
         mine = by_key[key]
@@ -108,7 +108,7 @@ def test_a_log_without_exchanges_has_an_empty_ledger():
         3,
         48,
     )
-    keys, incidence = ledger.joined([found], 30)
+    keys, incidence = ledger.joined([found], [np.ones(found.keys.key.size, np.bool_)], 30)
     assert keys.key.size == incidence.key.size == 0
 
 
@@ -120,13 +120,14 @@ def test_ledgers_are_joined_in_the_order_of_their_keys():
     second = ledger.Ledger(
         ledger.Keys(np.array([3]), nothing + 1, nothing, nothing), nothing + 1, np.array([2])
     )
-    keys, incidence = ledger.joined([first, second], 3)
+    yes = np.ones(2, np.bool_)
+    keys, incidence = ledger.joined([first, second], [yes, yes[:1]], 3)
     assert keys.key.tolist() == [-5, 3, 8]
     assert keys.uses.tolist() == [3, 0, 3]
     assert incidence.key.tolist() == [0, 0, 1, 2, 2]
     assert incidence.account.tolist() == [0, 1, 2, 1, 2]
     assert incidence.bounds.tolist() == [0, 2, 3, 5]
-    keys, incidence = ledger.joined([first.only(np.array([False, True])), second], 3)
+    keys, incidence = ledger.joined([first, second], [np.array([False, True]), yes[:1]], 3)
     assert (keys.key.tolist(), incidence.account.tolist()) == ([-5, 3], [0, 1, 2])
 
 

@@ -126,17 +126,21 @@ def members_of(membership: Membership, order: Ints, book: Book, names: dict[int,
     """Return the members in the given order."""
     strands = membership.strands
     mine, total = strands.hits.sum(axis=1), book.exchanges[strands.account]
+    fingerprint = book.fingerprint[strands.account]
+    columns = (fingerprint, mine, total, mine / total, membership.log_e, strands.first, strands.last)
     return [
         Member(
-            account_id=names[int(book.fingerprint[strands.account[at]])],
-            strand_exchanges=int(mine[at]),
-            exchanges=int(total[at]),
-            share=float(mine[at] / total[at]),
-            e_value=sentences.to_e(float(membership.log_e[at])),
-            first_seen=moment(int(strands.first[at])),
-            last_seen=moment(int(strands.last[at])),
+            account_id=names[who],
+            strand_exchanges=sent,
+            exchanges=whole,
+            share=share,
+            e_value=sentences.to_e(log_e),
+            first_seen=moment(first),
+            last_seen=moment(last),
         )
-        for at in order.tolist()
+        for who, sent, whole, share, log_e, first, last in zip(
+            *(column[order].tolist() for column in columns), strict=True
+        )
     ]
 
 

@@ -199,11 +199,10 @@ def _with_identity(counted: Ledger, book: Book, config: DetectConfig) -> tuple[K
     """Leave out keys that are too common to link anybody, and add payment, device and address."""
     keys = counted.keys
     common = np.isin(keys.key & KIND_MASK, (int(KeyKind.CLIENT), int(KeyKind.SAMPLING)))
-    linking = counted.only(~common | (keys.accounts <= _COMMON_SHARE * book.size))
+    links = ~common | (keys.accounts <= _COMMON_SHARE * book.size)
     identity, owner = identity_incidence(book, config.least_key_accounts)
     order = np.argsort(identity, kind="stable")
     values, size = np.unique(identity, return_counts=True)
     nothing = np.zeros(values.size, np.int64)
-    return ledger.joined(
-        [linking, Ledger(Keys(values, size, nothing, nothing), size, owner[order])], book.size
-    )
+    shared = Ledger(Keys(values, size, nothing, nothing), size, owner[order])
+    return ledger.joined([counted, shared], [links, np.ones(values.size, np.bool_)], book.size)

@@ -40,6 +40,7 @@ _FAIL_OVER_SECONDS = 72 * 3600.0
 _LEAST_BANS = 3
 _LEAST_EXCHANGES = 4
 _LEAST_SHARED = 2
+_ALL_BITS = sum(Elicitation)
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,9 @@ def _modal_address(rows: Behaviour) -> Ints:
 
 def asked_for(rows: Behaviour, least: float = 0.2) -> tuple[str, ...]:
     """Return the names of the elicitation bits that at least `least` of the exchanges carry, most first."""
-    bits = rows.elicitation[rows.elicitation >= 0]
-    shares = {bit.name or "": share((bits & int(bit)) != 0) for bit in Elicitation}
+    counts = np.bincount(rows.elicitation[rows.elicitation >= 0] & _ALL_BITS)
+    sets = np.arange(counts.size)
+    known = max(int(counts.sum()), 1)
+    shares = {bit.name or "": counts[(sets & int(bit)) != 0].sum() / known for bit in Elicitation}
     named = sorted(((value, name) for name, value in shares.items() if value >= least), reverse=True)
     return tuple(name.lower() for _, name in named)

@@ -63,8 +63,7 @@ def usage_of(strands: Strands, hits: Ints, chosen: Bools) -> Usage:
     """
     if not chosen.any():
         return Usage(chosen, chosen)
-    classes = np.int64(1) << np.arange(CLASS_BITS)
-    shown = np.array([(strands.bits & one) != 0 for one in classes])
+    shown = (strands.bits & (np.int64(1) << np.arange(CLASS_BITS))[:, None]) != 0
     alike = chosen
     while True:  # never empties: on average the accounts show what is usual among them
         hazards = _hazards(shown[:, alike], hits[alike])

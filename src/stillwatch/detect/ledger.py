@@ -67,17 +67,15 @@ class Ledger:
     sampled: Ints
     account: Ints
 
-    def only(self, kept: npt.NDArray[np.bool_]) -> Ledger:
-        """Keep the given keys, shape (K,)."""
-        keys = Keys(*(column[kept] for column in _columns(self.keys)))
-        return Ledger(keys, self.sampled[kept], self.account[np.repeat(kept, self.sampled)])
 
-
-def joined(parts: Sequence[Ledger], accounts: int) -> tuple[Keys, Incidence]:
+def joined(
+    parts: Sequence[Ledger], kept: Sequence[npt.NDArray[np.bool_]], accounts: int
+) -> tuple[Keys, Incidence]:
     """Put ledgers without common keys into one, ascending by key.
 
     Args:
         parts: The ledgers.
+        kept: Which keys of each are wanted.
         accounts: Number of all accounts.
     """
     columns = [
@@ -86,7 +84,8 @@ def joined(parts: Sequence[Ledger], accounts: int) -> tuple[Keys, Incidence]:
     sampled = np.concatenate([part.sampled for part in parts])
     account = np.concatenate([part.account for part in parts])
     order = np.argsort(columns[0])
-    key, user = np.empty(account.size, np.int64), np.empty(account.size, np.int64)
+    order = order[np.concatenate(list(kept))[order]]
+    key, user = (np.empty(int(sampled[order].sum()), np.int64) for _ in range(2))
     _write(order, sampled, account, key, user)
     incidence = Incidence(key, user, order.size, accounts)
     return Keys(*(column[order] for column in columns)), incidence
