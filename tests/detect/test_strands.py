@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from stillwatch.detect.carriers import Marks
 from stillwatch.detect.keyindex import KeyIndex
-from stillwatch.detect.strands import HITS, split_strands, strand_hits
+from stillwatch.detect.strands import HITS, HitReader, marked_exchanges, split_strands
 
 DAY = 86_400_000_000
 ROW = st.tuples(
@@ -130,9 +130,42 @@ def test_strand_hits_are_those_of_a_loop_over_exchanges(seed):
                     row["output_tokens"] or 0,
                 ]
                 expected.append((group, *sent, bits))
-    got = strand_hits(*engine_tables(rows, marks), KeyIndex.of(np.arange(6)))
+    exchanges, looked_for = engine_tables(rows, marks)
+    got = HitReader(exchanges, KeyIndex.of(np.arange(6))).hits(looked_for)
     assert got.schema == HITS
     assert sorted(zip(*(column.to_pylist() for column in got.columns), strict=True)) == sorted(expected)
+
+
+def as_rows(table):
+    return sorted(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+def test_keys_that_were_asked_for_before_are_not_read_again():
+    rows, marks = world(7)
+    exchanges, first = engine_tables(rows, marks)
+    fewer = engine_tables(rows, [marks[0], *marks[4:6]])[1]
+    other = engine_tables(rows, [marks[0], (5, 1, 1)])[1]
+    accounts = KeyIndex.of(np.arange(6))
+    again = [as_rows(HitReader(exchanges, accounts).hits(one)) for one in (fewer, other)]
+    reader = HitReader(exchanges, accounts)
+    reader.hits(first)
+    assert as_rows(reader.hits(other)) == again[1], "a key that is new is looked for in the store"
+    reader._exchanges = None
+    assert as_rows(reader.hits(fewer)) == again[0]
+    assert as_rows(reader.hits(fewer)) == again[0]
+
+
+def test_what_is_kept_of_exchanges_is_the_keys_that_were_asked_for():
+    rows, marks = world(8)
+    exchanges, looked_for = engine_tables(rows, marks)
+    kept = marked_exchanges(exchanges, looked_for, KeyIndex.of(np.arange(6)))
+    asked = {member for member, _, _ in marks}
+    expected = [
+        [key for key in row["keys"] or [] if key in asked]
+        for row in rows
+        if asked & {*(row["keys"] or []), row["system_fp"], row["tools_fp"]}
+    ]
+    assert sorted(kept["keys"].to_pylist()) == sorted(expected)
 
 
 def test_a_group_that_nobody_carries_is_empty():

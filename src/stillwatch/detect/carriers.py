@@ -79,6 +79,28 @@ def carriers(batch: pa.RecordBatch, marks: Marks) -> Carriers:
     return Carriers(*_carriers(starts, ends, values, *fields, *lookup))
 
 
+def only_marked(batch: pa.RecordBatch, marks: Marks) -> tuple[Ints, pa.ListArray]:
+    """Find the exchanges of a batch that carry marked keys in any column.
+
+    Args:
+        batch: Exchanges with the columns `CARRIED`.
+        marks: The keys of all groups.
+
+    Returns:
+        Their rows, ascending, and for each of them the marked ones of its text keys.
+    """
+    index = marks.index
+    row, number = marked_rows(*list_bounds(batch["keys"]), index.keys, index.slots, index.seen)
+    marked = np.zeros(batch.num_rows, np.bool_)
+    marked[row] = True
+    for name in CARRIED[1:]:
+        marked |= index.find(batch[name].fill_null(0).to_numpy(zero_copy_only=False)) >= 0
+    rows = np.flatnonzero(marked)
+    ends = np.cumsum(np.bincount(row, minlength=batch.num_rows)[rows])
+    offsets = np.concatenate([[0], ends]).astype(np.int32)
+    return rows, pa.ListArray.from_arrays(pa.array(offsets), pa.array(index.keys[number]))
+
+
 def group_after_group(table: pa.Table) -> list[pa.RecordBatch]:
     """Return the batches of a table with the column group, each of them in the order of groups.
 

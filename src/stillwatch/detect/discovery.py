@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -27,8 +26,6 @@ from stillwatch.detect.tables import DISCOVERY_SHARE
 from stillwatch.model.views import KIND_MASK, KeyKind
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor, Future
-
     import ibis.expr.types as ir
 
     from stillwatch.detect.config import DetectConfig
@@ -146,31 +143,25 @@ def _candidates(
     """
     marked = partial(candidates.of_communities, keys, incidence, speech=speech)
     _ = incidence.by_account  # once, before several threads ask for it
-    spare = max(1, (os.cpu_count() or 1) - 1)  # this one is busy all the time
-    with ThreadPoolExecutor(spare) as others:
-        mixed, busy = _ask(incidence, config, partitioner, others)
+    least, seed, resolutions = config.least_accounts, config.seed, config.bipartite_resolutions
+    with ThreadPoolExecutor(2) as others:
+        mixed = others.submit(
+            bipartite_communities, incidence, resolutions, least, seed, partitioner=partitioner
+        )
         links = pairs.validated(pairs.repeated_pairs(incidence), incidence, config.pair_level)
-        least, seed = config.least_accounts, config.seed
+        # on two cores there is room for it now, and it is asked beside the graph of the pairs
+        busy = others.submit(
+            busy_communities, incidence, min(resolutions), least, seed, partitioner=partitioner
+        )
         found = marked(communities(links, config.resolution, least, seed, partitioner))
         first, *wider = mixed.result()
         found += marked(first)
         taken = np.unique(np.concatenate([one.keys for one in found])) if found else np.empty(0, np.int64)
-        found += candidates.of_keys(keys, incidence, config.least_accounts, taken)
+        found += candidates.of_keys(keys, incidence, least, taken)
         for some in wider:  # they may join what has nothing to do with each other, so they take no keys
             found += marked(some)
         found += marked(busy.result(), alone=True)
     return links, found
-
-
-def _ask(
-    incidence: Incidence, config: DetectConfig, partitioner: Partitioner, others: Executor
-) -> tuple[Future[list[list[Ints]]], Future[list[Ints]]]:
-    """Ask for the communities of accounts and keys: of all at each resolution, and of busy accounts."""
-    least, seed, resolutions = config.least_accounts, config.seed, config.bipartite_resolutions
-    return (
-        others.submit(bipartite_communities, incidence, resolutions, least, seed, partitioner=partitioner),
-        others.submit(busy_communities, incidence, min(resolutions), least, seed, partitioner=partitioner),
-    )
 
 
 def find_classes(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) -> Classes:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from stillwatch.detect.config import DetectConfig
     from stillwatch.detect.discovery import Discovered
     from stillwatch.detect.membership import Membership
+    from stillwatch.detect.strands import HitReader
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -69,19 +70,19 @@ def confirm_all(
         book: All accounts.
         config: Settings.
     """
-    groups = _distinct(_confirm(exchanges, discovered, discovered.found, book, config))
+    reader = strands.HitReader(exchanges, KeyIndex.of(book.fingerprint))
+    groups = _distinct(_confirm(reader, discovered, discovered.found, book, config))
     for share in config.refinements:
-        groups = _refined(exchanges, discovered, groups, share, book, config)
-        thin = [group for group in groups if group.membership.sparse]
-        if thin:  # few of their keys are found at first
-            again = _refined(exchanges, discovered, thin, share, book, config)
+        groups = _refined(reader, discovered, groups, share, book, config)
+        if thin := [group for group in groups if group.membership.sparse]:  # few keys are found at first
+            again = _refined(reader, discovered, thin, share, book, config)
             groups = _distinct([*(group for group in groups if not group.membership.sparse), *again])
     parts = [part for group in groups for part in declared_parts(group, book, config.least_accounts)]
     return [Confirmed(part.keys, without_refused(part.membership, book)) for part in parts]
 
 
 def _refined(
-    exchanges: ir.Table,
+    reader: HitReader,
     discovered: Discovered,
     groups: Sequence[Confirmed],
     share: float,
@@ -100,7 +101,7 @@ def _refined(
     marked = [(one, group) for one, group in zip(again, groups, strict=True) if one]
     changed = [not np.array_equal(one.keys, group.keys) for one, group in marked]
     fresh = [one for (one, _), new in zip(marked, changed, strict=True) if new]
-    better = iter(_confirm(exchanges, discovered, fresh, book, config))
+    better = iter(_confirm(reader, discovered, fresh, book, config))
     return _distinct(
         [
             _better(group, next(better) if new else None)
@@ -156,14 +157,13 @@ def declared_parts(group: Confirmed, book: Book, least: int) -> list[Confirmed]:
 
 
 def _confirm(
-    exchanges: ir.Table, discovered: Discovered, found: Sequence[Candidate], book: Book, config: DetectConfig
+    reader: HitReader, discovered: Discovered, found: Sequence[Candidate], book: Book, config: DetectConfig
 ) -> list[Confirmed | None]:
     """Confirm each candidate; None where the sharing is not proven or too few accounts are left."""
     if not found:
         return []
     marks = marks_of(discovered, [one.keys for one in found])
-    hits = strands.strand_hits(exchanges, marks, KeyIndex.of(book.fingerprint))
-    carriers = strands.split_strands(hits, len(found))
+    carriers = strands.split_strands(reader.hits(marks), len(found))
     sizes = [one.keys.size for one in found]
     confirmed = membership.confirm_all(carriers, book, config.member_fdr, sizes)
     real = e_bh(np.array([one.group_log_e for one in confirmed]), config.fdr)

@@ -17,7 +17,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.stats.poisson import critical_counts
+from stillwatch.stats import poisson
 
 Ints = npt.NDArray[np.int64]
 
@@ -188,5 +188,5 @@ def validated(pairs: Pairs, incidence: Incidence, level: float) -> Pairs:
     degree = np.bincount(incidence.account, minlength=incidence.accounts).astype(np.float64)
     strength = 2.0 * pair_count(incidence) / max(degree.sum(), 1.0) ** 2
     mean = degree[pairs.a] * degree[pairs.b] * strength
-    kept = pairs.shared >= critical_counts(mean, level, least=2)
+    kept = poisson.validated(pairs.shared, mean, level, least=2)
     return Pairs(pairs.a[kept], pairs.b[kept], pairs.shared[kept])

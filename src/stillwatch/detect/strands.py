@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.detect.carriers import CARRIED, Marks, carriers, group_after_group
-from stillwatch.store.engine import map_batches
+from stillwatch.detect.carriers import CARRIED, Marks, carriers, group_after_group, only_marked
+from stillwatch.store.engine import in_threads, map_batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,52 +32,97 @@ _SLICES = 3
 _FIRST, _LAST, _BITS, _ALONE, _TOKENS = 3, 4, 5, 6, 7
 """Columns of the sums of an account, after its exchanges by slice."""
 _SENT = ("account_fp", "ts", "slice", "input_tokens", "output_tokens")
-HITS = pa.schema(
-    {
-        "group": pa.int32(),
-        "account": pa.int32(),
-        "us": pa.int64(),
-        "slice": pa.int8(),
-        "input_tokens": pa.int64(),
-        "output_tokens": pa.int64(),
-        "bits": pa.int64(),
-    }
-)
+_OF_EXCHANGE = {
+    "account": pa.int32(),
+    "us": pa.int64(),
+    "slice": pa.int8(),
+    "input_tokens": pa.int64(),
+    "output_tokens": pa.int64(),
+}
+HITS = pa.schema({"group": pa.int32(), **_OF_EXCHANGE, "bits": pa.int64()})
 """Columns of `strand_hits`."""
+MARKED = pa.schema(
+    {**_OF_EXCHANGE, "keys": pa.list_(pa.int64()), "system_fp": pa.int64(), "tools_fp": pa.int64()}
+)
+"""Columns of `marked_exchanges`."""
 
 
-def strand_hits(exchanges: ir.Table, marks: Marks, accounts: KeyIndex) -> pa.Table:
-    """Read the exchanges that carry marked keys, once for each group.
+class HitReader:
+    """Reads who carries which keys, and goes back to the store only for keys that it was not asked for first.
+
+    When the keys of many groups are chosen anew nearly all of them only lose some, so what carried the first
+    keys is kept, about 70 bytes for each such exchange.
+    """
+
+    def __init__(self, exchanges: ir.Table, accounts: KeyIndex) -> None:
+        """Prepare to read.
+
+        Args:
+            exchanges: Exchanges with the column slice.
+            accounts: Account fingerprints in book order.
+        """
+        self._exchanges, self._accounts = exchanges, accounts
+        self._first: tuple[KeyIndex, pa.Table] | None = None
+
+    def hits(self, marks: Marks) -> pa.Table:
+        """Read the exchanges that carry marked keys, once for each group (`strand_hits`)."""
+        if self._first and (self._first[0].find(marks.index.keys) >= 0).all():
+            return strand_hits(self._first[1], marks)
+        sent = marked_exchanges(self._exchanges, marks, self._accounts)
+        self._first = self._first or (marks.index, sent)
+        return strand_hits(sent, marks)
+
+
+def marked_exchanges(exchanges: ir.Table, marks: Marks, accounts: KeyIndex) -> pa.Table:
+    """Read the exchanges that carry marked keys, with none but these: columns `MARKED`.
 
     Args:
         exchanges: Exchanges with the column slice.
         marks: The keys of all groups.
         accounts: Account fingerprints in book order.
-
-    Returns:
-        Columns `HITS`: us is the time in microseconds since the epoch; bits tells which of the group's key
-        classes the exchange carries.
     """
-    read = partial(_hits, marks=marks, accounts=accounts)
-    return map_batches(exchanges.select(*_SENT, *CARRIED), read, HITS)
+    read = partial(_marked, marks=marks, accounts=accounts)
+    return map_batches(exchanges.select(*_SENT, *CARRIED), read, MARKED)
 
 
-def _hits(batch: pa.RecordBatch, marks: Marks, accounts: KeyIndex) -> pa.RecordBatch:
-    """Read the hits of a batch, group after group."""
-    found = carriers(batch, marks)
-    small = np.int16 if marks.groups < 1 << 15 else np.int32  # which is sorted by counting
-    order = np.argsort(found.group.astype(small), kind="stable")
-    sent = batch.select(_SENT).take(pa.array(found.row[order]))
+def _marked(batch: pa.RecordBatch, marks: Marks, accounts: KeyIndex) -> pa.RecordBatch:
+    rows, keys = only_marked(batch, marks)
+    sent = batch.select([*_SENT, *CARRIED[1:]]).take(pa.array(rows))
     columns = {
-        "group": pa.array(found.group[order].astype(np.int32)),
         "account": pa.array(accounts.find(sent["account_fp"].to_numpy()).astype(np.int32)),
         "us": sent["ts"].cast(pa.int64()),
         "slice": sent["slice"].cast(pa.int8()),
         "input_tokens": sent["input_tokens"].cast(pa.int64()).fill_null(0),
         "output_tokens": sent["output_tokens"].cast(pa.int64()).fill_null(0),
-        "bits": pa.array(found.bits[order]),
+        "keys": keys,
+        "system_fp": sent["system_fp"],
+        "tools_fp": sent["tools_fp"],
     }
-    return pa.record_batch(columns, schema=HITS)
+    return pa.record_batch(columns, schema=MARKED)
+
+
+def strand_hits(sent: pa.Table, marks: Marks) -> pa.Table:
+    """Tell which groups' keys exchanges carry, once for each group.
+
+    Args:
+        sent: Columns `MARKED`; other exchanges carry no marked key.
+        marks: The keys of all groups.
+
+    Returns:
+        Columns `HITS`: us is the time in microseconds since the epoch; bits tells which of the group's key
+        classes the exchange carries.
+    """
+    return pa.Table.from_batches(in_threads(sent.to_batches(), partial(_hits, marks=marks)), HITS)
+
+
+def _hits(batch: pa.RecordBatch, marks: Marks) -> pa.RecordBatch:
+    """Read the hits of a batch, group after group."""
+    found = carriers(batch, marks)
+    small = np.int16 if marks.groups < 1 << 15 else np.int32  # which is sorted by counting
+    order = np.argsort(found.group.astype(small), kind="stable")
+    sent = batch.select(list(_OF_EXCHANGE)).take(pa.array(found.row[order]))
+    group = pa.array(found.group[order].astype(np.int32))
+    return pa.record_batch([group, *sent.columns, pa.array(found.bits[order])], schema=HITS)
 
 
 @dataclass(frozen=True)
