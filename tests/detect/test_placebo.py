@@ -76,6 +76,19 @@ def test_distributions_that_threads_made_are_those_that_are_made_when_asked_for(
         assert np.array_equal(found.values, other.values)
 
 
+def test_a_distribution_that_could_not_be_made_is_asked_for_anew(monkeypatch):
+    pool = placebos(np.arange(1, 200))
+
+    def fails(*_):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Placebos, "_make", fails)
+        with pytest.raises(MemoryError):
+            pool.distribution(8, 20.0, 0)
+    assert pool.distribution(8, 20.0, 0).values.shape == (50, len(STATISTICS))
+
+
 @given(st.integers(1, 60), st.integers(0, 1000))
 def test_the_null_knows_its_middle(number, seed):
     values = np.random.default_rng(seed).normal(size=(number, 3))

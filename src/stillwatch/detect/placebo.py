@@ -138,8 +138,9 @@ class Placebos:
         """
         key = (size, _octave(volume), half)
         if key not in self._made:
-            self._made[key] = Future()
-            self._made[key].set_result(self._make(key))
+            made: Future[Null] = Future()
+            made.set_result(self._make(key))  # kept only once it is made: whoever asks again must not wait
+            self._made[key] = made
         return self._made[key].result()
 
     def prepare(self, wanted: Iterable[tuple[int, float, int]], cores: Executor) -> None:
