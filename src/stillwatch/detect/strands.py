@@ -51,7 +51,7 @@ class HitReader:
     """Reads who carries which keys, and goes back to the store only for keys that it was not asked for first.
 
     When the keys of many groups are chosen anew nearly all of them only lose some, so what carried the first
-    keys is kept, about 70 bytes for each such exchange.
+    keys is kept, about 80 bytes for each such exchange.
     """
 
     def __init__(self, exchanges: ir.Table, accounts: KeyIndex) -> None:
