@@ -31,7 +31,7 @@ from stillwatch.worlds.score import score_claims
 from stillwatch.worlds.score_claims import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from peers.log import Log
     from peers.training import Trained
@@ -104,7 +104,7 @@ def judge(
         result = {"scenario": scenario, "seed": seed, "scale": scale, "seconds": seconds, "stillwatch": ours}
         ours["sigma"], ours["mean_e"] = found.audit.sigma, found.audit.mean_e
         if early:
-            ours["taken_at_first_report"] = first_reports(place, used)
+            ours["taken_at_first_report"] = first_reports(place, used, _reported(place.truth, found))
         if peers:
             log = read_log(place.store)
             result["peers"] = {one.peer.name: _peer(one, log, place.truth) for one in peers}
@@ -175,36 +175,38 @@ def named_by_kind(truth: pa.Table, claims: Sequence[Claim]) -> dict[str, float]:
     return dict(sorted(zip(shares["kind"].to_pylist(), shares["named_mean"].to_pylist(), strict=True)))
 
 
-def first_reports(place: Place, config: DetectConfig) -> dict[str, float | None]:
+def first_reports(place: Place, config: DetectConfig, reported: Collection[str]) -> dict[str, float | None]:
     """Return for each campaign the share that it had taken when it was first reported; None if it never was.
 
     Detection is asked at the moments at which the campaign has taken the shares of `TAKEN`, and the first
     moment with a true report is found by bisection: a campaign that is reported once is taken to be reported
     ever after.
+
+    Args:
+        place: The world.
+        config: Settings of detection.
+        reported: Campaigns that are reported from the whole log.
     """
     names = pc.unique(place.truth["campaign"]).drop_null().to_pylist()
-    return {name: _first_report(place, name, config) for name in sorted(names)}
+    return {name: _first_report(place, name, config) if name in reported else None for name in sorted(names)}
 
 
-def _first_report(place: Place, campaign: str, config: DetectConfig) -> float | None:
+def _first_report(place: Place, campaign: str, config: DetectConfig) -> float:
     theirs = pc.and_kleene(pc.equal(place.truth["campaign"], campaign), place.truth["is_strand"])
     sent = place.truth["ts"].filter(theirs).cast(pa.int64()).sort().to_numpy()
-    if sent.size == 0:
-        return None
-
-    def reported(step: int) -> bool:
-        last = sent[max(int(np.ceil(TAKEN[step] * sent.size)) - 1, 0)]
-        until = datetime.fromtimestamp(last / 1e6, tz=UTC)
-        score = score_claims(place.truth, claims_of(run(place.store, config, until)))
-        return any(one.campaign == campaign and one.reports > 0 for one in score.campaigns)
-
     low, high = 0, len(TAKEN) - 1
-    if not reported(high):
-        return None
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if reported(middle) else (middle + 1, high)
+        last = sent[max(int(np.ceil(TAKEN[middle] * sent.size)) - 1, 0)]
+        found = run(place.store, config, datetime.fromtimestamp(last / 1e6, tz=UTC))
+        low, high = (low, middle) if campaign in _reported(place.truth, found) else (middle + 1, high)
     return TAKEN[low]
+
+
+def _reported(truth: pa.Table, found: Detection) -> set[str]:
+    """Campaigns of which a report consists for more than half."""
+    score = score_claims(truth, claims_of(found))
+    return {one.campaign for one in score.campaigns if one.reports > 0}
 
 
 def guilty_of(log: Log, truth: pa.Table) -> np.ndarray:

@@ -12,11 +12,14 @@ import judging
 import quality_ablation
 import quality_scenarios
 from stillwatch.detect import discovery, evidence, profiles
+from stillwatch.detect.config import DetectConfig
 from stillwatch.detect.profiles import STATISTICS
 from stillwatch.worlds.score_claims import Claim
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from datetime import datetime
+    from pathlib import Path
 
 TRUTH = pa.table(
     {
@@ -43,6 +46,35 @@ def test_figures_are_plain_and_name_kinds_of_fleets():
     assert got["named_by_kind"] == {"university_class": 0.5}
     assert (got["false_reports"], got["honest_named"], got["stated_fdr"]) == (1, 2, None)
     assert figures()["purity"] == 1.0
+
+
+@pytest.mark.parametrize("from_share", [0.002, 0.01, 0.5, 1.0])
+def test_the_first_report_is_found_by_bisection(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, from_share: float
+):
+    sent = 1_000
+    truth = pa.table(
+        {
+            "account_id": ["a"] * sent,
+            "population": ["campaign"] * sent,
+            "fleet": pa.nulls(sent, pa.string()),
+            "campaign": ["X"] * sent,
+            "is_strand": [True] * sent,
+            "ts": pa.array(range(sent), pa.timestamp("us", tz="UTC")),
+        }
+    )
+    asked = []
+
+    def run(_store: Path, _config: DetectConfig, until: datetime) -> list[Claim]:
+        asked.append(until)
+        return [Claim(("a",))] if until.microsecond + 1 >= from_share * sent else []
+
+    monkeypatch.setattr(judging, "run", run)
+    monkeypatch.setattr(judging, "claims_of", lambda found: found)
+    place = judging.Place(tmp_path, truth)
+    assert judging.first_reports(place, DetectConfig(), {"X"}) == {"X": from_share}
+    assert len(asked) <= 4
+    assert judging.first_reports(place, DetectConfig(), set()) == {"X": None}
 
 
 def test_every_scenario_has_one_id():
