@@ -84,6 +84,15 @@ def test_validated_pairs_grow_with_the_level(edges, one, two):
 
 
 @given(EDGES, st.sampled_from([1e-6, 1e-3, 0.05, 0.3]))
+def test_pairs_are_validated_a_part_at_a_time_as_they_are_together(edges, level):
+    found = incidence(edges)
+    together = validated(repeated_pairs(found), found, level)
+    parts = repeated_pairs(found, lambda some: validated(some, found, level))
+    for name in ("a", "b", "shared"):
+        assert getattr(parts, name).tolist() == getattr(together, name).tolist()
+
+
+@given(EDGES, st.sampled_from([1e-6, 1e-3, 0.05, 0.3]))
 def test_validated_is_the_poisson_tail(edges, level):
     found = incidence(edges)
     pairs = validated(repeated_pairs(found), found, level)

@@ -83,8 +83,8 @@ def core(incidence: Incidence, least: int, most_edges: int, busy: int = 0) -> tu
     Returns:
         Keys and accounts of the remaining edges.
     """
-    order, bounds = incidence.by_account
-    graph = (incidence.bounds, incidence.account, bounds, incidence.key[order])
+    bounds = incidence.by_account[1]
+    graph = (incidence.bounds, incidence.account, bounds, incidence.keys_by_account)
     degree = np.concatenate([np.diff(incidence.bounds), np.diff(bounds)])
     of_keys, of_accounts = least, max(least, busy)
     while _peel(*graph, degree, of_keys, of_accounts) > most_edges:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -142,25 +143,29 @@ def _candidates(
     accounts, and keys by themselves.
     """
     marked = partial(candidates.of_communities, keys, incidence, speech=speech)
-    _ = incidence.by_account  # once, before several threads ask for it
+    _ = incidence.keys_by_account  # once, before several threads ask for it
     least, seed, resolutions = config.least_accounts, config.seed, config.bipartite_resolutions
+
+    def mixed() -> list[list[candidates.Candidate]]:
+        groups = bipartite_communities(incidence, resolutions, least, seed, partitioner=partitioner)
+        return [marked(some) for some in groups]
+
+    def busy() -> list[candidates.Candidate]:
+        groups = busy_communities(incidence, min(resolutions), least, seed, partitioner=partitioner)
+        return marked(groups, alone=True)
+
     with ThreadPoolExecutor(2) as others:
-        mixed = others.submit(
-            bipartite_communities, incidence, resolutions, least, seed, partitioner=partitioner
-        )
-        links = pairs.validated(pairs.repeated_pairs(incidence), incidence, config.pair_level)
-        # on two cores there is room for it now, and it is asked beside the graph of the pairs
-        busy = others.submit(
-            busy_communities, incidence, min(resolutions), least, seed, partitioner=partitioner
-        )
+        of_mixed = others.submit(mixed)
+        validated = partial(pairs.validated, incidence=incidence, level=config.pair_level)
+        links = pairs.repeated_pairs(incidence, validated)
+        of_busy = others.submit(busy)  # on two cores there is room for it now, beside the graph of the pairs
         found = marked(communities(links, config.resolution, least, seed, partitioner))
-        first, *wider = mixed.result()
-        found += marked(first)
+        first, *wider = of_mixed.result()
+        found += first
         taken = np.unique(np.concatenate([one.keys for one in found])) if found else np.empty(0, np.int64)
         found += candidates.of_keys(keys, incidence, least, taken)
-        for some in wider:  # they may join what has nothing to do with each other, so they take no keys
-            found += marked(some)
-        found += marked(busy.result(), alone=True)
+        # the others may join what has nothing to do with each other, so they take no keys
+        found += itertools.chain(*wider, of_busy.result())
     return links, found
 
 

@@ -12,12 +12,16 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
 from stillwatch.stats import poisson
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Ints = npt.NDArray[np.int64]
 
@@ -51,13 +55,10 @@ class Incidence:
         found: tuple[Ints, Ints] = by_number(self.account, self.accounts)
         return found
 
-    def rows_of(self, accounts: Ints) -> Ints:
-        """Return the rows of the given accounts."""
-        order, bounds = self.by_account
-        low, length = bounds[accounts], bounds[accounts + 1] - bounds[accounts]
-        start = np.repeat(low - np.concatenate([[0], np.cumsum(length)[:-1]]), length)
-        rows: Ints = order[start + np.arange(start.size)]
-        return rows
+    @cached_property
+    def keys_by_account(self) -> Ints:
+        """Key of each row in the order of accounts, shape (I,)."""
+        return self.key[self.by_account[0]]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -116,52 +117,59 @@ class Pairs:
     shared: Ints
 
 
-def repeated_pairs(incidence: Incidence) -> Pairs:
+def repeated_pairs(incidence: Incidence, keep: Callable[[Pairs], Pairs] = lambda found: found) -> Pairs:
     """Count for every pair of accounts that used at least two of the same keys how many those are.
 
     The upper triangle of a sparse matrix product, row by row (Gustavson 1978, doi 10.1145/355791.355796): the
     counts of one account's partners lie in one small array, and most pairs, which meet in a single key, are
     never written out. Accounts are divided among the cores.
+
+    Args:
+        incidence: Which account used which key.
+        keep: Chooses among the pairs of a part of the accounts.
     """
     order, bounds = incidence.by_account
     parts = _PARTS * (os.cpu_count() or 1)  # accounts that come first meet the most others
     cuts = np.searchsorted(bounds, np.linspace(0, order.size, parts + 1)[1:-1])
     ranges = itertools.pairwise([0, *cuts.tolist(), incidence.accounts])
-
+    ends = incidence.bounds[1:][incidence.keys_by_account]
     small = incidence.account.astype(np.int32)  # half the memory to read at random
 
-    def count(part: tuple[int, int]) -> tuple[Ints, Ints, Ints]:
-        found: tuple[Ints, Ints, Ints] = _partners(
-            *part, order, bounds, incidence.key, incidence.bounds, small
-        )
-        return found
+    def count(part: tuple[int, int]) -> Pairs:
+        return keep(Pairs(*_partners(*part, order, ends, bounds, small)))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(count, ranges))
-    a, b, shared = (np.concatenate(column) for column in zip(*found, strict=True))
-    return Pairs(a, b, shared)
+    columns = zip(*((some.a, some.b, some.shared) for some in found), strict=True)
+    return Pairs(*(np.concatenate(column) for column in columns))
 
 
 @numba.njit(cache=True, nogil=True)
 def _partners(
     first: int,
     last: int,
-    order: Ints,
-    bounds: Ints,
-    key: Ints,
+    rows: Ints,
     ends: Ints,
+    bounds: Ints,
     account: npt.NDArray[np.int32],
 ) -> tuple[Ints, Ints, Ints]:
-    """Count the keys that each account from `first` to before `last` shares with each later account."""
+    """Count the keys that each account from `first` to before `last` shares with each later account.
+
+    Args:
+        first: First account.
+        last: The account after the last.
+        rows: Rows in the order of accounts.
+        ends: Where the key of each of them ends; to look it up here would be to wait for memory.
+        bounds: Where each account starts in `rows`.
+        account: Account of each row, key after key.
+    """
     counts = np.zeros(bounds.size - 1, np.int32)
     met = np.empty(bounds.size - 1, np.int64)
     found, filled = np.empty((1024, 3), np.int64), 0
     for one in range(first, last):
         size = 0
         for place in range(bounds[one], bounds[one + 1]):
-            row = order[place]
-            for other in range(row + 1, ends[key[row] + 1]):
-                partner = account[other]
+            for partner in account[rows[place] + 1 : ends[place]]:
                 if counts[partner] == 1:  # met for the second time
                     met[size] = partner
                     size += 1
@@ -172,9 +180,8 @@ def _partners(
             found[filled] = one, partner, np.int64(counts[partner])
             filled += 1
         for place in range(bounds[one], bounds[one + 1]):
-            row = order[place]
-            for other in range(row + 1, ends[key[row] + 1]):
-                counts[account[other]] = 0
+            for partner in account[rows[place] + 1 : ends[place]]:
+                counts[partner] = 0
     return found[:filled, 0].copy(), found[:filled, 1].copy(), found[:filled, 2].copy()
 
 
@@ -185,7 +192,7 @@ def validated(pairs: Pairs, incidence: Incidence, level: float) -> Pairs:
     account and m_k the number of sampled accounts of a key: accounts pick keys by popularity alone. It is the
     bipartite configuration model, in the sparse limit in which the counts are Poisson.
     """
-    degree = np.bincount(incidence.account, minlength=incidence.accounts).astype(np.float64)
+    degree = np.diff(incidence.by_account[1]).astype(np.float64)
     strength = 2.0 * pair_count(incidence) / max(degree.sum(), 1.0) ** 2
     mean = degree[pairs.a] * degree[pairs.b] * strength
     kept = poisson.validated(pairs.shared, mean, level, least=2)

@@ -123,7 +123,7 @@ def _checked_log_level(level: float) -> float:
     return math.log(level)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _log_sf(count: int, mean: float) -> float:
     if count <= 0:
         return 0.0
@@ -146,7 +146,7 @@ def _log_sf(count: int, mean: float) -> float:
     return math.log1p(-math.exp(below))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _log_sf_many(counts: NDArray[np.int64], means: NDArray[np.float64]) -> NDArray[np.float64]:
     result = np.empty(counts.size)
     for i in range(counts.size):
@@ -154,7 +154,7 @@ def _log_sf_many(counts: NDArray[np.int64], means: NDArray[np.float64]) -> NDArr
     return result
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _compare(
     counts: NDArray[np.int64],
     means: NDArray[np.float64],
@@ -172,7 +172,7 @@ def _compare(
     return result
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _critical_many(
     means: NDArray[np.float64], table: NDArray[np.float64], log_level: float
 ) -> NDArray[np.int64]:
@@ -183,7 +183,7 @@ def _critical_many(
     return result
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _search(mean: float, refused: int, log_level: float) -> int:
     """Smallest count that refutes a mean which no tabulated count does."""
     low = refused - 1
