@@ -29,7 +29,12 @@ def benjamini_hochberg(p: ArrayLike, level: float) -> NDArray[np.bool_]:
         >>> benjamini_hochberg([0.01, 0.04, 0.5], level=0.05)
         array([ True, False, False])
     """
-    return benjamini_hochberg_levels(p) <= _with_rounding(level)
+    values, most = _checked_p(p), _with_rounding(level)
+    small = values <= 2.0 * level  # no other is ever rejected, nor does it help another to be
+    rejected = np.zeros(values.size, np.bool_)
+    with np.errstate(divide="ignore"):
+        rejected[small] = np.exp(_log_step_up(np.log(values[small]), values.size)) <= most
+    return rejected
 
 
 def benjamini_hochberg_levels(p: ArrayLike) -> NDArray[np.float64]:
@@ -48,9 +53,7 @@ def benjamini_hochberg_levels(p: ArrayLike) -> NDArray[np.float64]:
         >>> benjamini_hochberg_levels([0.01, 0.04, 0.5]).round(6)
         array([0.03, 0.06, 0.5 ])
     """
-    values = np.asarray(p, dtype=np.float64)
-    if values.ndim != 1 or not np.all((values >= 0.0) & (values <= 1.0)):
-        raise ValueError("p-values must be a flat array inside [0, 1]")
+    values = _checked_p(p)
     with np.errstate(divide="ignore"):
         return np.exp(_log_step_up(np.log(values), values.size))
 
@@ -73,9 +76,7 @@ def null_share(p: ArrayLike, beyond: float = 0.5) -> float:
         >>> null_share([0.001, 0.002, 0.01, 0.03, 0.04, 0.2, 0.3, 0.9])
         0.5
     """
-    values = np.asarray(p, dtype=np.float64)
-    if values.ndim != 1 or not np.all((values >= 0.0) & (values <= 1.0)):
-        raise ValueError("p-values must be a flat array inside [0, 1]")
+    values = _checked_p(p)
     if not 0.0 < beyond < 1.0:
         raise ValueError("beyond must be inside (0, 1)")
     return min(1.0, (1 + int((values > beyond).sum())) / (max(values.size, 1) * (1.0 - beyond)))
@@ -174,6 +175,13 @@ def _log_step_up(log_p: NDArray[np.float64], total: int) -> NDArray[np.float64]:
     adjusted = np.empty(count)
     adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 0.0)
     return adjusted
+
+
+def _checked_p(p: ArrayLike) -> NDArray[np.float64]:
+    values = np.asarray(p, dtype=np.float64)
+    if values.ndim != 1 or not np.all((values >= 0.0) & (values <= 1.0)):
+        raise ValueError("p-values must be a flat array inside [0, 1]")
+    return values
 
 
 def _with_rounding(level: float) -> float:
