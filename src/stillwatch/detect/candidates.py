@@ -210,7 +210,7 @@ def refined(
     """
     inside = Members.of(members)
     ends = np.searchsorted(inside.group, np.arange(len(members) + 1))
-    uses = (*incidence.by_account, incidence.key)
+    uses = (incidence.keys_by_account, incidence.by_account[1])
     key, held, bounds = _used(inside.account, ends, *uses, incidence.keys)
     group = np.repeat(np.arange(len(members)), np.diff(bounds))
     size = np.diff(incidence.bounds)[key]
@@ -239,10 +239,15 @@ def _codes(present: Sequence[Ints], keys: int) -> Ints:
 
 
 @numba.njit(cache=True, nogil=True)
-def _used(
-    account: Ints, ends: Ints, order: Ints, bounds: Ints, key: Ints, keys: int
-) -> tuple[Ints, Ints, Ints]:
+def _used(account: Ints, ends: Ints, key: Ints, bounds: Ints, keys: int) -> tuple[Ints, Ints, Ints]:
     """Count how many accounts of each group used each key.
+
+    Args:
+        account: Accounts, group after group.
+        ends: Where each group starts, and the end of the last.
+        key: Keys of the sample in the order of accounts.
+        bounds: Where each account starts in `key`.
+        keys: Number of keys.
 
     Returns:
         Key and accounts, group after group and ascending by key, and where each group starts.
@@ -256,8 +261,7 @@ def _used(
     for group in range(ends.size - 1):
         first = filled
         for member in account[ends[group] : ends[group + 1]]:
-            for place in range(bounds[member], bounds[member + 1]):
-                used = key[order[place]]
+            for used in key[bounds[member] : bounds[member + 1]]:
                 if count[used] == 0:
                     found[0, filled] = used
                     filled += 1
@@ -277,7 +281,7 @@ def _stands_out(held: Ints, size: Ints, due: Floats) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def _held_together(chosen: Ints, members: Ints, order: Ints, bounds: Ints, key: Ints, number: Ints) -> Ints:
+def _held_together(chosen: Ints, members: Ints, key: Ints, bounds: Ints, number: Ints) -> Ints:
     """Drop the keys whose users use no other key of the set.
 
     The template of an honest customer that slipped into a pool of templates has users of its own: they use it
@@ -288,16 +292,15 @@ def _held_together(chosen: Ints, members: Ints, order: Ints, bounds: Ints, key: 
     Args:
         chosen: Keys that were chosen.
         members: The members.
-        order: Rows of the sample in the order of accounts.
-        bounds: Where each account starts.
-        key: Key of each row.
+        key: Keys of the sample in the order of accounts.
+        bounds: Where each account starts in `key`.
         number: Room for a number of each key, -1 before and after.
     """
     while chosen.size > 1:
         number[chosen] = np.arange(chosen.size)
         size, several = np.zeros(chosen.size, np.int64), np.zeros(chosen.size)
         for member in members:
-            used = number[key[order[bounds[member] : bounds[member + 1]]]]
+            used = number[key[bounds[member] : bounds[member + 1]]]
             used = used[used >= 0]
             for one in used:
                 size[one] += 1

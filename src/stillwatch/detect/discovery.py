@@ -115,8 +115,7 @@ def discover(
     classes = find_classes(exchanges, span, book, config)
     keys, sample = _read_keys(exchanges, classes, span, book, config)
     speech = Speech(classes.language_of(keys.key), *book.spoken.T)
-    incidence = pairs.bounded(sample, config.bottom_b, config.most_pairs)
-    links, found = _candidates(keys, incidence, speech, config, partitioner)
+    links, found = _candidates(keys, sample, speech, config, partitioner)
     found.sort(key=lambda one: (-one.uses, int(keys.key[one.keys].min())))
     return Discovered(classes, keys, sample, speech, links, found[: config.most_candidates])
 
@@ -135,13 +134,14 @@ def _read_keys(
 
 
 def _candidates(
-    keys: Keys, incidence: Incidence, speech: Speech, config: DetectConfig, partitioner: Partitioner
+    keys: Keys, sample: Incidence, speech: Speech, config: DetectConfig, partitioner: Partitioner
 ) -> tuple[Pairs, list[candidates.Candidate]]:
     """Find pairs that share more than chance allows, and candidates from four sources.
 
     These are the communities of the pairs, those of accounts and keys at each resolution, those of busy
     accounts, and keys by themselves.
     """
+    incidence = pairs.bounded(sample, config.bottom_b, config.most_pairs)
     marked = partial(candidates.of_communities, keys, incidence, speech=speech)
     _ = incidence.keys_by_account  # once, before several threads ask for it
     least, seed, resolutions = config.least_accounts, config.seed, config.bipartite_resolutions
@@ -159,7 +159,9 @@ def _candidates(
         validated = partial(pairs.validated, incidence=incidence, level=config.pair_level)
         links = pairs.repeated_pairs(incidence, validated)
         of_busy = others.submit(busy)  # on two cores there is room for it now, beside the graph of the pairs
-        found = marked(communities(links, config.resolution, least, seed, partitioner))
+        groups = communities(links, config.resolution, least, seed, partitioner)
+        others.submit(lambda: sample.keys_by_account)  # refinement will ask for it, and a core is free now
+        found = marked(groups)
         first, *wider = of_mixed.result()
         found += first
         taken = np.unique(np.concatenate([one.keys for one in found])) if found else np.empty(0, np.int64)
