@@ -273,19 +273,28 @@ def mode_of(account: Ints, code: Ints) -> tuple[Ints, Ints]:
 def _modes(account: Ints, code: Ints) -> tuple[Ints, Ints]:
     """Return the accounts, which stand in order, and the smallest of the most frequent codes of each."""
     accounts, best = np.empty(account.size, np.int64), np.empty(account.size, np.int64)
+    times = np.zeros(code.max() + 1 if code.size else 0, np.int64)
     filled, row = 0, 0
     while row < account.size:
         end = row + 1
         while end < account.size and account[end] == account[row]:
             end += 1
-        codes = np.sort(code[row:end])
-        mode, most, at = _UNSEEN, 0, np.searchsorted(codes, 0)
-        while at < codes.size:
-            after = np.searchsorted(codes, codes[at], side="right")
-            if after - at > most:
-                mode, most = codes[at], after - at
-            at = after
-        accounts[filled], best[filled] = account[row], mode
+        accounts[filled], best[filled] = account[row], _mode(code[row:end], times)
         filled += 1
         row = end
     return accounts[:filled], best[:filled]
+
+
+@numba.njit(cache=True, nogil=True)
+def _mode(codes: Ints, times: Ints) -> np.int64:
+    """Return the smallest of the most frequent codes; `times` has a 0 for each code, before and after."""
+    mode, most = np.int64(_UNSEEN), np.int64(0)
+    for code in codes:
+        if code >= 0:
+            times[code] += 1
+            if times[code] > most or (times[code] == most and code < mode):
+                mode, most = code, times[code]
+    for code in codes:
+        if code >= 0:
+            times[code] = 0
+    return mode

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.detect.behaviour import Behaviour, mode_of
-from stillwatch.detect.keyindex import mixed
+from stillwatch.detect.dealing import numbered
 from stillwatch.detect.tables import DISCOVERY
 from stillwatch.model.views import View
 from stillwatch.stats.dispersion import residual_ratios
@@ -37,7 +37,6 @@ MATCHES: dict[str, View] = {
 }
 COVARIANCE = "activity_covariance"
 _DAY = 86_400.0
-_UNSEEN = -1
 STATISTICS: dict[str, View] = {COVARIANCE: View.TIMING, **MATCHES}
 """Every group statistic with its view; the order is that of all score arrays."""
 
@@ -127,25 +126,20 @@ def _block_counts(rows: Behaviour, account: Ints, frame: Frame) -> Floats:
 
 @numba.njit(cache=True, nogil=True)
 def _match_fractions(codes: Ints, groups: Ints) -> Floats:
-    """Return the fraction of pairs of members with the same code, each code counted in a hash table."""
+    """Return the fraction of pairs of members with the same code."""
+    number, distinct = numbered(codes)
+    times = np.zeros(distinct.size, np.int64)  # how often each code was met in the group
     fractions = np.zeros(groups.shape[0])
-    bits = 3
-    while (1 << bits) < 2 * groups.shape[1]:
-        bits += 1
-    mask = (1 << bits) - 1
-    met, times = np.empty(mask + 1, np.int64), np.empty(mask + 1, np.int64)
     for group in range(groups.shape[0]):
         filled, matches = 0, 0
-        met[:] = _UNSEEN
         for member in groups[group]:
             filled += member >= 0
             if member >= 0 and codes[member] >= 0:
-                slot = np.int64(mixed(codes[member]) >> np.uint64(20)) & mask
-                while met[slot] != codes[member] and met[slot] != _UNSEEN:
-                    slot = (slot + 1) & mask
-                times[slot] = times[slot] + 1 if met[slot] != _UNSEEN else 1
-                met[slot] = codes[member]
-                matches += times[slot] - 1
+                matches += times[number[member]]
+                times[number[member]] += 1
+        for member in groups[group]:
+            if member >= 0:
+                times[number[member]] = 0
         fractions[group] = matches / max(filled * (filled - 1) / 2, 1.0)
     return fractions
 
