@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.detect.book import CODED, LINKING, account_totals, coded, identity_incidence, make_book
+from stillwatch.detect.book import (
+    CODED,
+    LINKING,
+    account_totals,
+    coded,
+    identity_incidence,
+    make_book,
+    rounded_volume,
+)
 from stillwatch.detect.ledger import sampling_order
 from stillwatch.model.columns import ACCOUNT_SCHEMA, ENFORCEMENT_SCHEMA
 from stillwatch.model.views import KIND_MASK
@@ -175,3 +183,10 @@ def test_an_account_has_the_language_that_it_writes_most():
         0: 2,
         1: 1,
     }
+
+
+@given(st.lists(st.integers(0, 2**40)), st.integers(1, 8))
+def test_volumes_are_rounded_down_to_their_first_bits(exchanges, significant):
+    found = rounded_volume(np.array(exchanges, np.int64), significant).tolist()
+    zeros = [max(number.bit_length() - significant, 0) for number in exchanges]
+    assert found == [number >> zero << zero for number, zero in zip(exchanges, zeros, strict=True)]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from stillwatch.stats.evalues import log_beta_binomial_pmf, log_mixture_e
-from stillwatch.stats.overdispersion import fit_beta_binomial
+from stillwatch.stats.overdispersion import distinct, fit_beta_binomial
 
 units = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 400)), min_size=1, max_size=40).filter(
     lambda pairs: any(sum(pair) > 0 for pair in pairs)
@@ -101,3 +101,16 @@ def test_refuses_impossible_counts(hits, trials):
 def test_refuses_to_fit_nothing(nothing):
     with pytest.raises(ValueError, match="without trials"):
         fit_beta_binomial(nothing, nothing)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2**31), st.integers(0, 9)), max_size=40))
+def test_units_of_the_same_hits_and_trials_are_put_together(rows):
+    hits, trials, number = np.array(rows, np.int64).reshape(-1, 3).T.copy()
+    found = distinct(hits, trials, number.astype(np.float64))
+    carried, sent, together, place = found
+    assert carried[place].tolist() == hits.tolist()
+    assert sent[place].tolist() == trials.tolist()
+    assert together.sum() == number.sum()
+    pairs = list(zip(carried.tolist(), sent.tolist(), strict=True))
+    if trials.max(initial=0) < 2**31 - 1:  # beyond it nothing is put together
+        assert pairs == sorted(set(pairs))

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from stillwatch.detect.book import Volumes, rounded_volume
 from stillwatch.stats.betabinomial import log_mean_ratios, log_pmfs
 from stillwatch.stats.evalues import DEFAULT_ALTERNATIVES
-from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial, fit_distinct
+from stillwatch.stats.overdispersion import TYPICAL_DISPERSION, BetaBinomial, distinct, fit_distinct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,17 +73,7 @@ class Carriage:
             trials: Their exchanges, shape (carriers,).
             volumes: Volumes of all accounts, carriers included.
         """
-        silent = volumes.accounts.astype(np.float64)
-        np.subtract.at(silent, np.searchsorted(volumes.volume, rounded_volume(trials)), 1.0)
-        width = int(trials.max(initial=0)) + 1
-        pairs, place, units = np.unique(hits * width + trials, return_inverse=True, return_counts=True)
-        some = volumes.volume > 0  # accounts without exchanges say nothing
-        return Carriage(
-            np.concatenate([pairs // width, np.zeros(int(some.sum()))]),
-            np.concatenate([pairs % width, volumes.volume[some]]).astype(np.float64),
-            np.concatenate([units, silent[some]]),
-            place,
-        )
+        return Carriage(*_carriage(hits, trials, volumes.volume, volumes.accounts))
 
     def log_e(self, null: BetaBinomial) -> Floats:
         """Log e-value of each row against `null`, as `stats.evalues.log_mixture_e`, shape (n,)."""
@@ -95,6 +85,21 @@ class Carriage:
         rows = int(self.place.max(initial=-1)) + 1
         log_e: Floats = _log_e(self.hits[:rows], self.trials[:rows], *null)[self.place]
         return log_e
+
+
+@numba.njit(cache=True, nogil=True)
+def _carriage(hits: Ints, trials: Ints, volume: Ints, accounts: Ints) -> tuple[Floats, Floats, Floats, Ints]:
+    carried, sent, units, place = distinct(hits, trials, np.ones(hits.size))
+    silent = accounts.astype(np.float64)
+    for at in np.searchsorted(volume, rounded_volume(trials)):
+        silent[at] -= 1.0
+    some = volume > 0  # accounts without exchanges say nothing
+    return (
+        np.concatenate((carried, np.zeros(some.sum()))),
+        np.concatenate((sent, volume[some].astype(np.float64))),
+        np.concatenate((units, silent[some])),
+        place,
+    )
 
 
 def fit_background(carriage: Carriage, typical_dispersion: float) -> BetaBinomial:
@@ -121,9 +126,9 @@ def fit_backgrounds(wanted: Sequence[tuple[Carriage, float]]) -> list[BetaBinomi
 
 def begin_fits(wanted: Sequence[tuple[Carriage, float]], pool: Executor) -> Future[list[BetaBinomial]]:
     """Fit some backgrounds in one call of compiled code, which holds no lock, in a thread of `pool`."""
-    rounded = [_rounded(carriage) for carriage, _ in wanted]
-    rows = [np.concatenate(column) for column in zip(*rounded, strict=True)]
-    bounds = np.cumsum([0, *(hits.size for hits, _, _ in rounded)])
+    columns = [(carriage.hits, carriage.trials, carriage.units) for carriage, _ in wanted]
+    rows = [np.concatenate(column) for column in zip(*columns, strict=True)]
+    bounds = np.cumsum([0, *(hits.size for hits, _, _ in columns)])
     priors = np.array([math.log(dispersion) for _, dispersion in wanted])
     return pool.submit(lambda: [BetaBinomial(*one) for one in _fit_several(*rows, bounds, priors).tolist()])
 
@@ -135,31 +140,30 @@ def fit_silent_background(carriage: Carriage) -> BetaBinomial | None:
     who has none, a quiet account or a loud one, tells the campaign from a background of low rate: so the fit
     begins with "background is who has none", and the share of members may depend on the volume.
     """
-    hits, trials, units = _rounded(carriage)
+    hits, trials, units = _rounded(carriage.hits, carriage.trials, carriage.units)
     octave = np.log2(np.maximum(trials, 1.0)).astype(np.int64)
     fitted = _fit_silent(hits, trials, units, octave, _TYPICAL)
     return BetaBinomial(*fitted) if fitted[0] > 0 else None
 
 
-def _rounded(carriage: Carriage) -> tuple[Floats, Floats, Floats]:
+@numba.njit(cache=True, nogil=True)
+def _rounded(hits: Floats, trials: Floats, units: Floats) -> tuple[Floats, Floats, Floats]:
     """Put like units together, so that the fit has a hundred rows and not a thousand.
 
     Counts of carriers above 32 are taken to one part in 32. Silent accounts differ in their volumes only:
     those between two eighths of a power of two stand there with their mean volume, so that all exchanges
     count.
     """
-    exact, sent = carriage.hits.astype(np.int64), carriage.trials.astype(np.int64)
-    silent = exact == 0
-    hits = np.where(silent, 0, rounded_volume(exact))
-    trials = np.where(silent, rounded_volume(sent, 4), np.maximum(rounded_volume(sent), hits))
-    width = int(sent.max(initial=0)) + 1
-    pairs, place = np.unique(hits * width + trials, return_inverse=True)
-    units = np.bincount(place, carriage.units, pairs.size).astype(np.float64)
-    whole = np.bincount(place, carriage.units * carriage.trials, pairs.size)
-    hits, trials = pairs // width, (pairs % width).astype(np.float64)
-    mean = (hits == 0) & (units > 0)
-    trials[mean] = whole[mean] / units[mean]
-    return hits.astype(np.float64), trials, units
+    sent, few = trials.astype(np.int64), rounded_volume(hits.astype(np.int64))
+    volume = np.where(few == 0, rounded_volume(sent, 4), np.maximum(rounded_volume(sent), few))
+    hits, mean, number, place = distinct(few, volume, units)
+    whole = np.zeros(number.size)
+    for row in range(place.size):
+        whole[place[row]] += units[row] * trials[row]
+    for pair in range(number.size):
+        if hits[pair] == 0 and number[pair] > 0:
+            mean[pair] = whole[pair] / number[pair]
+    return hits, mean, number
 
 
 @numba.njit(cache=True, nogil=True)
@@ -191,7 +195,8 @@ def _fit_several(hits: Floats, trials: Floats, units: Floats, bounds: Ints, prio
     fitted = np.empty((priors.size, 2))
     for one in range(priors.size):
         low, high = bounds[one], bounds[one + 1]
-        fitted[one] = _fit(hits[low:high], trials[low:high], units[low:high], priors[one])
+        rounded = _rounded(hits[low:high], trials[low:high], units[low:high])
+        fitted[one] = _fit(*rounded, priors[one])
     return fitted
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -51,11 +52,15 @@ class Volumes:
         return Volumes(volume, accounts)
 
 
+@numba.njit(cache=True, nogil=True)
 def rounded_volume(exchanges: Ints, significant: int = 6) -> Ints:
     """Round down to some significant bits: at six, a million accounts have a few hundred volumes."""
-    bits = np.floor(np.log2(np.maximum(exchanges, 1))).astype(np.int64)
-    shift = np.maximum(bits - (significant - 1), 0)
-    rounded: Ints = (exchanges.astype(np.int64) >> shift) << shift
+    rounded = np.empty(exchanges.size, np.int64)
+    for at in range(exchanges.size):
+        shift = 0
+        while np.int64(exchanges[at]) >> (shift + significant) > 0:
+            shift += 1
+        rounded[at] = (np.int64(exchanges[at]) >> shift) << shift
     return rounded
 
 

@@ -70,20 +70,38 @@ def fit_beta_binomial(
     if not np.any(n > 0):
         raise ValueError("a null rate cannot be fitted without trials: give at least one unit that has some")
     number = np.ones(k.size) if units is None else np.asarray(units, dtype=np.float64)
-    x, size, weight = _distinct(k[n > 0], n[n > 0], number[n > 0])
+    x, size, weight, _ = distinct(k[n > 0], n[n > 0], number[n > 0])
     return BetaBinomial(*fit_distinct(x, size, weight, math.log(typical_dispersion)))
 
 
-def _distinct(
+@njit(cache=True, nogil=True)
+def distinct(
     hits: NDArray[np.int64], trials: NDArray[np.int64], units: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Hits, trials and number of units of each pair that occurs: most honest units share a few pairs."""
-    width = int(trials.max()) + 1
-    if width >= 2**31:
-        return hits.astype(np.float64), trials.astype(np.float64), units
-    pairs, place = np.unique(hits * width + trials, return_inverse=True)
-    together = np.bincount(place, units).astype(np.float64)
-    return (pairs // width).astype(np.float64), (pairs % width).astype(np.float64), together
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Put units with the same hits and trials together: most honest units share a few pairs.
+
+    Args:
+        hits: Hits, shape (units,).
+        trials: Trials, not fewer, shape (units,).
+        units: How many units each of them stands for, shape (units,).
+
+    Returns:
+        Hits, trials and number of units of each pair that occurs, ascending, shape (pairs,), and for each of
+        the units the place of its pair, shape (units,).
+    """
+    width = np.int64(1) + (trials.max() if trials.size else 0)
+    if width >= 1 << 31:  # then no number tells a pair
+        return hits.astype(np.float64), trials.astype(np.float64), units, np.arange(hits.size)
+    code = hits * width + trials
+    found, place = np.zeros((3, code.size)), np.empty(code.size, np.int64)
+    last, pair = np.int64(-1), -1
+    for row in np.argsort(code, kind="mergesort"):
+        if code[row] != last:
+            last, pair = code[row], pair + 1
+            found[0, pair], found[1, pair] = hits[row], trials[row]
+        found[2, pair] += units[row]
+        place[row] = pair
+    return found[0, : pair + 1].copy(), found[1, : pair + 1].copy(), found[2, : pair + 1].copy(), place
 
 
 @njit(cache=True, nogil=True)
