@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 PAGE = harness.ROOT / "docs" / "quality.md"
 ROWS = baseline.FOLDER / "rows"
 BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
-_ORDER = ("quality_power", "quality_calibration", "quality_behaviour", "quality_families", "quality_ablation")
+_ORDER = (
+    "quality_power_bars",
+    "quality_power",
+    "quality_calibration",
+    "quality_behaviour",
+    "quality_families",
+    "quality_ablation",
+)
 _FIGURES = ("found", "purity", "reports", "false_reports", "honest_named_per_100k", "honest_fleets_reported")
 _COLUMNS = ("accounts found", "purity", "reports", "false", "honest named per 100,000", "honest fleets")
 
@@ -100,7 +107,7 @@ def _spread(one: dict[str, float]) -> str:
 def _rows(name: str, stored: dict[str, Any]) -> str:
     rows = stored["rows"]
     lines = [
-        f"### {name.removeprefix('quality_').capitalize()}",
+        f"### {name.removeprefix('quality_').replace('_', ' ').capitalize()}",
         "",
         f"`{rows[0]['command']}`, detection of commit {stored['commit']}",
         "",
