@@ -33,6 +33,7 @@ def exchanges(seed=1, rows=400, accounts=30):
                 )
                 for name in COLUMNS
             },
+            "language": pa.array([(None, "en", "de")[n % 3] for n in range(rows)]),
         }
     )
 
@@ -49,13 +50,27 @@ def test_shared_keys_are_those_of_two_accounts_or_more():
     for row in table.to_pylist():
         for key in row["keys"] or []:
             users[key].add(row["account_fp"])
-    got = shared_keys(ibis.memtable(table), index_of_accounts(table))
+    got, _ = shared_keys(ibis.memtable(table), index_of_accounts(table), 1.0)
     assert got.tolist() == sorted(key for key in users if len(users[key]) >= 2)
 
 
 def test_nothing_shares_no_keys():
     nothing = exchanges().slice(0, 0)
-    assert shared_keys(ibis.memtable(nothing), index_of_accounts(exchanges())).tolist() == []
+    got, sample = shared_keys(ibis.memtable(nothing), index_of_accounts(exchanges()), 1.0)
+    assert got.tolist() == []
+    assert (sample.num_rows, sample.column_names) == (0, ["keys", "language"])
+
+
+@pytest.mark.parametrize("share", [1e-9, 0.2, 1.0])
+def test_with_the_shared_keys_comes_a_sample_of_their_exchanges(share):
+    table = exchanges()
+    _, sample = shared_keys(ibis.memtable(table), index_of_accounts(table), share)
+    wanted = sampled(ibis.memtable(table), share).select("keys", "language").to_pyarrow()
+
+    def rows(of):
+        return sorted(str((row["keys"] or [], row["language"])) for row in of.to_pylist())
+
+    assert rows(sample) == rows(wanted)
 
 
 def used(table, classes):

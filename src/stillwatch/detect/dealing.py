@@ -22,7 +22,7 @@ from stillwatch.detect.keyindex import mixed
 from stillwatch.store.engine import map_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import ibis.expr.types as ir
 
@@ -56,7 +56,11 @@ class Dealt:
     def read(exchanges: ir.Table, function: Callable[[pa.RecordBatch], pa.RecordBatch]) -> Dealt:
         """Read the pairs that `function` makes of each batch of exchanges by `deal`."""
         pairs = map_batches(exchanges, function, _PAIRS)
-        columns = zip(pairs["key"].chunks, pairs["account"].chunks, strict=True)
+        return Dealt.of(zip(pairs["key"].chunks, pairs["account"].chunks, strict=True))
+
+    @staticmethod
+    def of(columns: Iterable[tuple[pa.Array, pa.Array]]) -> Dealt:
+        """Take the keys and accounts of several batches that were dealt."""
         chunks = [_in_buckets(key.to_numpy(), account.to_numpy()) for key, account in columns]
         return Dealt(chunks, [_edges(keys) for keys, _ in chunks])
 

@@ -174,9 +174,8 @@ def _candidates(
 def find_classes(exchanges: ir.Table, span: Span, book: Book, config: DetectConfig) -> Classes:
     """Find the text keys that several accounts use, which of them are one, and their languages."""
     fraction = screen_fraction(span, config.screen_incidences)
-    keys = shared_keys(sampled(exchanges, fraction), KeyIndex.of(book.fingerprint))
     share = min(fraction, config.class_exchanges / max(span.exchanges, 1))
-    sample = sampled(exchanges, share).select("keys", "language").to_pyarrow()
+    keys, sample = shared_keys(sampled(exchanges, fraction), KeyIndex.of(book.fingerprint), share)
     lists = sample["keys"].combine_chunks()
     if keys.size == 0 or len(lists) == 0:
         return Classes(keys, keys, np.full(keys.size, UNKNOWN))
