@@ -138,9 +138,9 @@ def account_totals(exchanges: ir.Table) -> ir.Table:
         exchanges: Table with the columns account_fp, language and slice.
     """
     return exchanges.group_by(["account_fp", "language"]).aggregate(
-        discovery=(exchanges.slice == DISCOVERY).sum(),
-        confirm_a=(exchanges.slice == CONFIRM_A).sum(),
-        confirm_b=(exchanges.slice == CONFIRM_B).sum(),
+        discovery=exchanges.count(where=exchanges.slice == DISCOVERY),
+        confirm_a=exchanges.count(where=exchanges.slice == CONFIRM_A),
+        confirm_b=exchanges.count(where=exchanges.slice == CONFIRM_B),
     )
 
 
