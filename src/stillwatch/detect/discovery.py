@@ -146,28 +146,25 @@ def _candidates(
     _ = incidence.keys_by_account  # once, before several threads ask for it
     least, seed, resolutions = config.least_accounts, config.seed, config.bipartite_resolutions
 
-    def mixed() -> list[list[candidates.Candidate]]:
-        groups = bipartite_communities(incidence, resolutions, least, seed, partitioner=partitioner)
-        return [marked(some) for some in groups]
+    def others() -> tuple[list[list[candidates.Candidate]], list[candidates.Candidate]]:
+        # one after the other: of two cores one is for the graph of the pairs, on which most waits
+        mixed = bipartite_communities(incidence, resolutions, least, seed, partitioner=partitioner)
+        busy = busy_communities(incidence, min(resolutions), least, seed, partitioner=partitioner)
+        return [marked(some) for some in mixed], marked(busy, alone=True)
 
-    def busy() -> list[candidates.Candidate]:
-        groups = busy_communities(incidence, min(resolutions), least, seed, partitioner=partitioner)
-        return marked(groups, alone=True)
-
-    with ThreadPoolExecutor(2) as others:
-        of_mixed = others.submit(mixed)
+    with ThreadPoolExecutor(2) as cores:
+        beside = cores.submit(others)
         validated = partial(pairs.validated, incidence=incidence, level=config.pair_level)
         links = pairs.repeated_pairs(incidence, validated)
-        of_busy = others.submit(busy)  # on two cores there is room for it now, beside the graph of the pairs
         groups = communities(links, config.resolution, least, seed, partitioner)
-        others.submit(lambda: sample.keys_by_account)  # refinement will ask for it, and a core is free now
+        cores.submit(lambda: sample.keys_by_account)  # refinement will ask for it, and a core is free soon
         found = marked(groups)
-        first, *wider = of_mixed.result()
+        (first, *wider), busy = beside.result()
         found += first
         taken = np.unique(np.concatenate([one.keys for one in found])) if found else np.empty(0, np.int64)
         found += candidates.of_keys(keys, incidence, least, taken)
         # the others may join what has nothing to do with each other, so they take no keys
-        found += itertools.chain(*wider, of_busy.result())
+        found += itertools.chain(*wider, busy)
     return links, found
 
 
