@@ -13,7 +13,7 @@ JOBS ?= 2
 
 ifneq ($(shell command -v uv 2>/dev/null),)
   MAKE_VENV = uv venv --quiet --allow-existing --no-python-downloads --python $(PYTHON) $(VENV)
-  INSTALL = VIRTUAL_ENV=$(abspath $(VENV)) uv pip install --quiet -c constraints.txt
+  INSTALL = VIRTUAL_ENV=$(abspath $(VENV)) uv pip install --quiet --compile-bytecode -c constraints.txt  # as pip does
 else
   MAKE_VENV = $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
   INSTALL = $(BIN)/python -m pip install --quiet -c constraints.txt

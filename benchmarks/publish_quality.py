@@ -27,12 +27,14 @@ PAGE = harness.ROOT / "docs" / "quality.md"
 ROWS = baseline.FOLDER / "rows"
 BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
 _ORDER = (
+    "quality_early",
     "quality_power_bars",
     "quality_power",
     "quality_calibration",
     "quality_behaviour",
     "quality_families",
     "quality_ablation",
+    "adversary_ladder",
 )
 _FIGURES = ("found", "purity", "reports", "false_reports", "honest_named_per_100k", "honest_fleets_reported")
 _COLUMNS = ("accounts found", "purity", "reports", "false", "honest named per 100,000", "honest fleets")
