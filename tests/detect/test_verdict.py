@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.detect.terms import PRIORS, RULES
+from stillwatch.detect.terms import PRIORS, RULES, VERSION
 from stillwatch.detect.verdict import decide, hypotheses
 from stillwatch.model.findings import Hypothesis, Verdict
 
@@ -38,6 +38,7 @@ def test_every_score_is_its_prior_and_its_terms(features):
     for one in hypotheses(features):
         assert one.score == pytest.approx(PRIORS[one.kind] + sum(term.points for term in one.terms), abs=1e-6)
         assert len({term.measure for term in one.terms}) == len(one.terms)
+        assert one.table == VERSION  # which table gave a verdict must be told from the verdict
         sizes = [abs(term.points) for term in one.terms]
         assert sizes == sorted(sizes, reverse=True)
 

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from stillwatch.detect.terms import PRIORS, RULES
+from stillwatch.detect.terms import PRIORS, RULES, VERSION
 from stillwatch.model.findings import Hypothesis, Term, Verdict
 
 if TYPE_CHECKING:
@@ -43,7 +43,13 @@ def hypotheses(features: Mapping[str, float]) -> tuple[Hypothesis, ...]:
     total = sum(weights.values())
     ranked = sorted(PRIORS, key=lambda kind: (-scores[kind], kind))
     return tuple(
-        Hypothesis(kind, round(scores[kind], 3), weights[kind] / total, tuple(_by_size(terms[kind])))
+        Hypothesis(
+            kind=kind,
+            score=round(scores[kind], 3),
+            probability=weights[kind] / total,
+            terms=tuple(_by_size(terms[kind])),
+            table=VERSION,
+        )
         for kind in ranked
     )
 

@@ -61,12 +61,21 @@ class Term(msgspec.Struct, frozen=True):
 
 
 class Hypothesis(msgspec.Struct, frozen=True):
-    """One explanation of a group with its score; the score is the sum of the prior and of the terms."""
+    """One explanation of a group with its score.
+
+    Attributes:
+        kind: What the group would be.
+        score: The prior and the terms added up, in nats.
+        probability: Probability beside the other explanations.
+        terms: What speaks for it and against it, largest first.
+        table: Version of the table of priors and terms.
+    """
 
     kind: Verdict
     score: float
     probability: float
     terms: tuple[Term, ...]
+    table: int = 1
 
 
 class Member(msgspec.Struct, frozen=True):
