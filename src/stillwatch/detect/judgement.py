@@ -18,8 +18,9 @@ from stillwatch.detect.assemble import Judged
 from stillwatch.detect.behaviour import Excerpts
 from stillwatch.detect.candidates import Candidate, refined
 from stillwatch.detect.carriers import CLASS_BITS, Marks
+from stillwatch.detect.declared import Confirmed, declared_parts
 from stillwatch.detect.keyindex import KeyIndex
-from stillwatch.detect.likeness import completed_organisations, without_refused
+from stillwatch.detect.likeness import without_refused
 from stillwatch.detect.mixture import purified
 from stillwatch.detect.nested import merged, without_hosts
 from stillwatch.detect.placebo import Placebos, draw_pool
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from stillwatch.detect.book import Book
     from stillwatch.detect.config import DetectConfig
     from stillwatch.detect.discovery import Discovered
-    from stillwatch.detect.membership import Membership
     from stillwatch.detect.strands import HitReader
 
 Floats = npt.NDArray[np.float64]
@@ -46,17 +46,6 @@ Ints = npt.NDArray[np.int64]
 _SECOND_VIEW_LOG_E = float(np.log(20.0))
 """A second view counts from e = 20 on: what a single test at 5 % would ask (`docs/method.md`)."""
 _LEAST_RHYTHM = 1e-9
-_LEAST_PART = 4
-_OTHER_ORGANISATIONS = 0.2
-_MOSTLY_STRANGERS = 0.5
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """A candidate whose sharing held up on the confirmation slices."""
-
-    keys: Ints
-    membership: Membership
 
 
 def confirm_all(
@@ -120,40 +109,6 @@ def _better(group: Confirmed, again: Confirmed | None) -> Confirmed:
         return group
     fewer = again.membership.strands.account.size < group.membership.strands.account.size
     return group if fewer and np.isin(group.keys, again.keys).all() else again
-
-
-def declared_parts(group: Confirmed, book: Book, least: int) -> list[Confirmed]:
-    """Divide a group of organisations and of strangers who carry the same keys.
-
-    Whoever copies customers' prompts draws the customers into the group. Where most accounts are strangers,
-    each organisation with several accounts is therefore judged by itself, and the strangers by themselves,
-    without accounts of an organisation that is verified or has another account there; where most are not,
-    this holds for an organisation beside which there are hardly others. A group of several organisations is
-    left whole: laboratories that run one benchmark are one group.
-
-    Args:
-        group: A confirmed group.
-        book: All accounts.
-        least: Smallest number of strangers that are judged by themselves.
-    """
-    members = group.membership.strands.account
-    org = completed_organisations(
-        book.codes["org_id"][members], group.membership.strands.bits, ~book.known[members], _LEAST_PART
-    )
-    names, place, size = np.unique(org, return_inverse=True, return_counts=True)
-    several = (names >= 0) & (size >= _LEAST_PART)
-    unlinked = int((org < 0).sum())
-    if unlinked < least:
-        return [group]
-    if unlinked >= _MOSTLY_STRANGERS * org.size:
-        known = (org >= 0) & ((size[place] > 1) | (book.verified[members] == 1))
-    else:
-        several &= np.arange(names.size) == np.argmax(np.where(several, size, 0))
-        known = several[place]
-        if unlinked + int(known.sum()) < (1 - _OTHER_ORGANISATIONS) * org.size:
-            return [group]
-    parts = [place == number for number in np.flatnonzero(several)]
-    return [Confirmed(group.keys, group.membership.only(rows)) for rows in (*parts, ~known)]
 
 
 def _confirm(
@@ -281,7 +236,7 @@ def judge(
     studied = _studied(dict(enumerate(groups)), observed, discovered, book, config.seed)
     candidates = max(len(discovered.found), len(groups))
     judged = _judged(groups, studied, np.zeros(len(groups)), candidates, config)
-    groups, price = _purified(groups, judged, book, observed.pool.reference)
+    groups, price = _purified(groups, judged, book, observed.pool.reference, config.least_accounts)
     again = {number: groups[number] for number in np.flatnonzero(price).tolist()}
     if again:
         studied |= _studied(again, observed, discovered, book, config.seed)
@@ -290,14 +245,18 @@ def judge(
 
 
 def _purified(
-    groups: Sequence[Confirmed], judged: Sequence[Judged], book: Book, reference: features.Reference
+    groups: Sequence[Confirmed], judged: Sequence[Judged], book: Book, ref: features.Reference, least: int
 ) -> tuple[list[Confirmed], Floats]:
-    """Leave out parts of campaigns that are none; with the log of the parts among which was chosen."""
+    """Leave out parts of campaigns that are none, and then organisations beside what is left.
+
+    With the groups comes the log of the parts among which was chosen.
+    """
     left, price = list(groups), np.zeros(len(groups))
     for number, one in enumerate(judged):
-        pure = purified(one, book, reference) if one.verdict is Verdict.CAMPAIGN else None
+        pure = purified(one, book, ref) if one.verdict is Verdict.CAMPAIGN else None
         if pure:
-            left[number] = Confirmed(one.keys, without_refused(one.membership.only(pure.kept), book))
+            rest = Confirmed(one.keys, without_refused(one.membership.only(pure.kept), book))
+            left[number] = declared_parts(rest, book, least)[-1]
             price[number] = np.log(pure.parts)
     return left, price
 
