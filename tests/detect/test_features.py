@@ -48,7 +48,16 @@ def test_known_share_is_of_those_that_are_known(flags, expected):
 )
 def test_shared_payments_are_those_of_strangers(made, payment, org, expected):
     book = made.book(np.ones((len(payment), 3)), payment_fp=np.array(payment), org_id=np.array(org))
-    assert features.shared_payments(book, np.arange(len(payment))) == close(expected)
+    everybody = np.arange(len(payment))
+    assert features.shared_payments(book, everybody, everybody) == close(expected)
+
+
+def test_a_part_shares_payments_with_the_rest_of_the_whole(made):
+    book = made.book(np.ones((8, 3)), payment_fp=np.array([1, 2, 3, 1, 2, 5, 6, 7]), org_id=np.full(8, -1))
+    part, other = np.arange(3), np.arange(5, 8)
+    assert features.shared_payments(book, part, part) == 0.0
+    assert features.shared_payments(book, part, np.arange(8)) == close(2 / 3)
+    assert features.shared_payments(book, other, np.arange(8)) == 0.0
 
 
 @pytest.mark.parametrize(

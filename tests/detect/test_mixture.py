@@ -38,11 +38,10 @@ def group(made, bits, *, hostile, read=None):
     )
     read = accounts if read is None else np.asarray(read)
     rows = made.behaviour(np.repeat(read, 3), elicitation=np.repeat(hostile[read], 3).astype(np.int64))
-    judged = SimpleNamespace(
+    judged = SimpleNamespace(  # without `evidence`: the schedule of the whole speaks for none of its parts
         membership=made.membership(strands),
         rows=rows,
         raw=np.array([16 + 1]),
-        evidence=SimpleNamespace(measured=()),
         verdict=Verdict.CAMPAIGN,
     )
     return purified(judged, book, REFERENCE)

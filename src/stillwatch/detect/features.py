@@ -64,7 +64,12 @@ def reference_of(pool: Behaviour, book: Book) -> Reference:
 
 
 def features_of(
-    strands: Strands, rows: Behaviour, book: Book, reference: Reference, text_kinds: frozenset[int]
+    strands: Strands,
+    rows: Behaviour,
+    book: Book,
+    reference: Reference,
+    text_kinds: frozenset[int],
+    whole: Ints | None = None,
 ) -> dict[str, float]:
     """Compute the features of a group that need no placebos: all but its `schedule`.
 
@@ -74,6 +79,7 @@ def features_of(
         book: All accounts.
         reference: Values in the placebo pool.
         text_kinds: Key kinds among the group's keys.
+        whole: Where the group is a part of another, the accounts of that one.
     """
     members = strands.account
     return {
@@ -83,7 +89,7 @@ def features_of(
         "tool_share": share(rows.tools == 1),
         "same_organisation": top_share(book.codes["org_id"][members]),
         "same_payer": top_share(book.codes["payment_fp"][members]),
-        "shared_payments": shared_payments(book, members),
+        "shared_payments": shared_payments(book, members, members if whole is None else whole),
         "throwaway_excess": known_share(book.throwaway[members]) - reference.throwaway,
         "verified_share": known_share(book.verified[members]),
         "programme_share": share(book.programme[members]) if book.known.any() else _NAN,
@@ -115,18 +121,30 @@ def top_share(codes: Ints) -> float:
     return float(np.unique(known, return_counts=True)[1].max() / codes.size) if known.size else _NAN
 
 
-def shared_payments(book: Book, members: Ints) -> float:
-    """Return the share of members that share their payment with a member of no common organisation.
+def shared_payments(book: Book, members: Ints, whole: Ints) -> float:
+    """Return the share of members that share their payment with somebody of no common organisation.
 
     A single payer of most of the group is an organisation's mark, not a ring's: the feature is then 0.
+
+    Args:
+        book: All accounts.
+        members: Accounts of the group.
+        whole: Accounts among whom is shared: these, or those of a group of which they are a part.
     """
-    payment, org = book.codes["payment_fp"][members], book.codes["org_id"][members]
-    if not (payment >= 0).any():
+    if not (book.codes["payment_fp"][members] >= 0).any():
         return _NAN
-    if top_share(payment) >= 0.5:
+    if top_share(book.codes["payment_fp"][members]) >= 0.5:
         return 0.0
-    counts = np.unique(payment[(payment >= 0) & (org == MISSING)], return_counts=True)[1]
-    return float(counts[counts >= _LEAST_SHARED].sum() / members.size)
+    codes, counts = np.unique(_own_payments(book, whole), return_counts=True)
+    shared = np.isin(_own_payments(book, members), codes[counts >= _LEAST_SHARED])
+    return float(shared.sum() / members.size)
+
+
+def _own_payments(book: Book, accounts: Ints) -> Ints:
+    """Payments of the accounts without an organisation."""
+    payment, org = book.codes["payment_fp"][accounts], book.codes["org_id"][accounts]
+    own: Ints = payment[(payment >= 0) & (org == MISSING)]
+    return own
 
 
 def birth_burst(created: Floats) -> float:

@@ -117,8 +117,9 @@ def _hostile_part(profile: Floats, members: Bools, is_campaign: Callable[[Bools]
 def looks_hostile(judged: Judged, part: Bools, book: Book, reference: features.Reference) -> bool:
     """Tell whether a part of a campaign is most likely one by itself.
 
-    It is judged from its own strands, records and exchanges, and the group statistics of the whole; a part of
-    which no exchange was read is taken to be like the whole.
+    It is judged from its own strands, records and exchanges; payments that it shares with the other part
+    count. The schedule is known of the whole only, and may be the other part's, so it speaks for no part; a
+    part of which no exchange was read is taken to be like the whole.
 
     Args:
         judged: The whole.
@@ -126,10 +127,11 @@ def looks_hostile(judged: Judged, part: Bools, book: Book, reference: features.R
         book: All accounts.
         reference: Values in the placebo pool.
     """
+    whole = judged.membership.strands.account
     strands = judged.membership.strands.only(part)
     rows = judged.rows.rows(np.isin(judged.rows.account, strands.account))
     if not rows.account.size:
         return True
     kinds = frozenset((judged.raw & KIND_MASK).tolist())
-    known = features.features_of(strands, rows, book, reference, kinds) | features.schedule(judged.evidence)
+    known = features.features_of(strands, rows, book, reference, kinds, whole)
     return verdict.hypotheses(known)[0].kind is Verdict.CAMPAIGN
