@@ -32,8 +32,9 @@ _WHOLE = 0.9
 def without_hosts(judged: Sequence[Judged], book: Book, reference: Reference) -> list[Judged]:
     """Leave out campaigns that are one by the accounts of a smaller campaign only.
 
-    What is left of the larger group without the accounts of the smaller is judged once more, with the group
-    evidence of the whole; where that is no campaign, the smaller says all that there is to say.
+    What is left of the larger group without the accounts of the smaller is judged once more, as parts of a
+    campaign are (`mixture.looks_hostile`); where that is no campaign, the smaller says all that there is to
+    say.
 
     Args:
         judged: Groups with their verdicts.
