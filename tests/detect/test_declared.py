@@ -54,3 +54,22 @@ def test_parts_keep_their_own_numbers(made):
         assert part.membership.strands.hits.sum() == 12 * size
         assert part.membership.strands.days.shape == (size, 3)
         assert part.membership.sent == 60 * size
+
+
+@pytest.mark.parametrize(
+    ("org", "unrecorded", "named"),
+    [
+        pytest.param(
+            [5] * 30 + [-1] * 40, 4, range(34, 70), id="beside an organisation, where records are usual"
+        ),
+        pytest.param([5] * 30 + [-1] * 40, 20, range(30, 70), id="where they are not"),
+        pytest.param([5] * 3 + [-1] * 40, 4, range(3, 43), id="beside nobody who is set apart"),
+    ],
+)
+def test_nobody_without_a_record_is_named_where_records_divide(made, org, unrecorded, named):
+    org, nobody = np.array(org), org.count(5)
+    known = np.ones(org.size, np.bool_)
+    known[nobody : nobody + unrecorded] = False
+    book = made.book(np.full((org.size, 3), 9), org_id=org, known=known)
+    found = declared_parts(group(made, org.size), book, 8)[-1]
+    assert found.membership.strands.account.tolist() == list(named)

@@ -213,6 +213,21 @@ def test_all_features_of_a_group(made):
     assert abs(found["rhythm"]) < 0.5
 
 
+@pytest.mark.parametrize(
+    ("accounts", "expected"),
+    [([40], 1.0), ([9] * 25, 25.0), ([1000] + [1] * 10, 1.02), ([], nan), ([0], nan)],
+)
+def test_keys_count_as_far_as_they_are_used(accounts, expected):
+    found = features.effective_keys(np.array(accounts, np.int64))
+    assert found == {"effective_keys": pytest.approx(expected, nan_ok=True, rel=0.01)}
+
+
+@given(st.lists(st.integers(1, 10**6), min_size=1, max_size=50))
+def test_effective_keys_are_at_most_the_keys(accounts):
+    value = features.effective_keys(np.array(accounts))["effective_keys"]
+    assert 1.0 - 1e-9 <= value <= len(accounts) + 1e-9
+
+
 def test_what_the_source_does_not_tell_is_not_a_number(made):
     found = of(made, turn=np.full(60, -1), elicitation=np.full(60, -1))
     unknown = {

@@ -19,6 +19,8 @@ Ints = npt.NDArray[np.int64]
 _LEAST_PART = 4
 _OTHER_ORGANISATIONS = 0.2
 _MOSTLY_STRANGERS = 0.5
+_USUAL = 0.8
+"""Share of strangers with a record from which on records are usual."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ def declared_parts(group: Confirmed, book: Book, least: int) -> list[Confirmed]:
     without accounts of an organisation that is verified or has another account there; where most are not,
     this holds for an organisation beside which there are hardly others. A group of several organisations is
     left whole: laboratories that run one benchmark are one group.
+
+    What sets an organisation apart from strangers is records. Where records are usual, an account without
+    one may be a colleague as well as a stranger, and is left out of the strangers.
 
     Args:
         group: A confirmed group.
@@ -60,4 +65,8 @@ def declared_parts(group: Confirmed, book: Book, least: int) -> list[Confirmed]:
         if unlinked + int(known.sum()) < (1 - _OTHER_ORGANISATIONS) * org.size:
             return [group]
     parts = [place == number for number in np.flatnonzero(several)]
-    return [Confirmed(group.keys, group.membership.only(rows)) for rows in (*parts, ~known)]
+    strangers = ~known
+    recorded = book.known[members]
+    if several.any() and recorded[strangers].mean() >= _USUAL:
+        strangers &= recorded
+    return [Confirmed(group.keys, group.membership.only(rows)) for rows in (*parts, strangers)]

@@ -71,7 +71,7 @@ def features_of(
     text_kinds: frozenset[int],
     whole: Ints | None = None,
 ) -> dict[str, float]:
-    """Compute the features of a group that need no placebos: all but its `schedule`.
+    """Compute the features of a group that need neither placebos nor keys: not `schedule`, `effective_keys`.
 
     Args:
         strands: Strands of all members.
@@ -213,6 +213,19 @@ def schedule(evidence: Evidence) -> dict[str, float]:
         if measured.name == COVARIANCE and measured.spread > 0:
             return {"schedule": abs(measured.value - measured.reference) / measured.spread}
     return {"schedule": _NAN}
+
+
+def effective_keys(accounts: Ints) -> dict[str, float]:
+    """Return the feature that is of keys and not of members: how many there are, as if all were used alike.
+
+    The inverse of Simpson's index, (sum a)^2 / sum a^2 (Hill 1973, doi 10.2307/1934352): 1 for a fixed prompt
+    with rare variants, the size of the pool where templates are handed out evenly.
+
+    Args:
+        accounts: Accounts that used each key of the group, shape (keys,).
+    """
+    used = accounts.astype(np.float64)
+    return {"effective_keys": float(used.sum() ** 2 / (used @ used)) if used.any() else _NAN}
 
 
 def fail_over(strands: Strands, book: Book) -> float:

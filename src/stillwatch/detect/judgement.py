@@ -334,7 +334,8 @@ def _studied(
     studied = {}
     for number, half in halves.items():
         found = evidence.weigh(half, pool.placebos)
-        whole = known[number] | features.schedule(found)
+        keys = features.effective_keys(discovered.keys.accounts[groups[number].keys])
+        whole = known[number] | keys | features.schedule(found)
         studied[number] = _Studied(raw[number], mine[number], found, whole)
     return studied
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from stillwatch.model.findings import Verdict
 
-VERSION = 2
+VERSION = 3
 
 C, A, O, B, R, K, P = (  # noqa: E741 - one letter a kind keeps the table below readable
     Verdict.CAMPAIGN,
@@ -120,6 +120,12 @@ RULES: tuple[Rule, ...] = (
             A: (0.5, 0.0, -1.0, -2.0),
         },
         "{value:.0%} of the accounts were opened within the same two days",
+    ),
+    Rule(
+        "effective_keys",
+        (100.0, 300.0, 1000.0),
+        {C: (0.0, 0.4, 0.7), A: (0.0, -0.4, -0.7)},
+        "the accounts share {value:.0f} wordings, counted as if all were used alike",
     ),
     Rule(
         "shared_text",
