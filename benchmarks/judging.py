@@ -24,6 +24,7 @@ from stillwatch.app.world_columns import make_columns
 from stillwatch.detect.config import DetectConfig
 from stillwatch.detect.pipeline import detect
 from stillwatch.detect.tables import Tables
+from stillwatch.model.findings import Verdict
 from stillwatch.store import open_store
 from stillwatch.worlds import SCENARIOS as CATALOGUE
 from stillwatch.worlds import cards, ladder
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 SCENARIOS = tuple({one.id: one for one in (*CATALOGUE, *cards.SCENARIOS, *ladder.SCENARIOS)}.values())
 """All scenarios with an id, those of cards and ladder included."""
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-TAKEN = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+TAKEN = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.7, 1.0)
 """Shares of a campaign's final exchanges at which it is asked whether it has been reported."""
 _TRUTH = ("account_id", "population", "fleet", "campaign", "is_strand", "ts")
 
@@ -133,11 +134,12 @@ def tables_of(reader: StoreReader, until: datetime | None = None) -> Tables:
     return Tables(exchanges, reader.accounts(), enforcement)
 
 
-def claims_of(found: Detection) -> list[Claim]:
-    """What stillwatch claims."""
+def claims_of(found: Detection, verdicts: Collection[Verdict] = (Verdict.CAMPAIGN,)) -> list[Claim]:
+    """What stillwatch claims: the groups with such a verdict."""
     return [
         Claim(tuple(m.account_id for m in group.members), group.id, None, group.error_rate.total)
-        for group in found.campaigns
+        for group in found.groups
+        if group.verdict in verdicts
     ]
 
 

@@ -59,6 +59,7 @@ TO_REMOVE = {
     "rhythm": "human hours: two thirds of the day lost",
     "coverage": "ask about fewer fields: a narrower student",
     "fail_over": "wait after a ban",
+    "effective_keys": "a few dozen templates: narrower training data",
     "verified_share": "verified identities",
     "activity_covariance": "schedules of their own: idle capacity and a slower harvest",
     "sampling_uniformity": "own sampling settings for each account: uneven training data",

@@ -1,5 +1,7 @@
 """Who is named: nobody under the null, everybody who is planted, nobody for too little."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -224,3 +226,10 @@ def test_of_groups_that_repeat_each_other_the_largest_is_kept(made):
 
 def test_a_group_inside_a_much_larger_one_is_not_a_repeat(made):
     assert distinct([group_of(made, list(range(100))), group_of(made, list(range(20)))]) == [0, 1]
+
+
+def test_of_a_sparse_group_all_who_are_alike_are_its_circle(made):
+    named = made.membership(made.strands([3, 5, 9], np.full((3, 3), 4)))
+    more = replace(named, alike=np.array([1, 3, 5]))
+    assert more.circle.tolist() == [3, 5, 9]
+    assert replace(more, sparse=True).circle.tolist() == [1, 3, 5, 9]

@@ -84,7 +84,7 @@ def of_communities(
     label = np.full(incidence.accounts, -1)
     for number, members in enumerate(groups):
         label[members] = number
-    group, key, held = _held(incidence.bounds, label[incidence.account], len(groups))
+    group, key, held = held_keys(incidence.bounds, label[incidence.account], len(groups))
     size = np.diff(incidence.bounds)[key]
     base = _due(keys, incidence, speech, Members.of(groups), group, key, held > 1)
     share = np.minimum(0.6, np.maximum(0.3, 5 * base))
@@ -101,7 +101,7 @@ def of_communities(
 
 
 @numba.njit(cache=True, nogil=True)
-def _held(bounds: Ints, owner: Ints, groups: int) -> tuple[Ints, Ints, Ints]:
+def held_keys(bounds: Ints, owner: Ints, groups: int) -> tuple[Ints, Ints, Ints]:
     """Count the accounts of each group in the sample of each key: group, key and accounts, group by group."""
     found, filled = np.empty((3, owner.size), np.int64), 0
     place = np.full(groups, -1, np.int64)

@@ -21,6 +21,7 @@ from stillwatch.detect.keyclasses import key_classes
 from stillwatch.detect.keyindex import KeyIndex, index_of
 from stillwatch.detect.ledger import Keys, Ledger
 from stillwatch.detect.leiden import Partitioner, partitions
+from stillwatch.detect.passages import of_crowds
 from stillwatch.detect.rarekeys import sampled, screen_fraction, shared_keys
 from stillwatch.detect.speech import UNKNOWN, Speech, key_languages
 from stillwatch.detect.tables import DISCOVERY_SHARE
@@ -136,10 +137,10 @@ def _read_keys(
 def _candidates(
     keys: Keys, sample: Incidence, speech: Speech, config: DetectConfig, partitioner: Partitioner
 ) -> tuple[Pairs, list[candidates.Candidate]]:
-    """Find pairs that share more than chance allows, and candidates from four sources.
+    """Find pairs that share more than chance allows, and candidates from five sources.
 
     These are the communities of the pairs, those of accounts and keys at each resolution, those of busy
-    accounts, and keys by themselves.
+    accounts, the passages of large ones, and keys by themselves.
     """
     incidence = pairs.bounded(sample, config.bottom_b, config.most_pairs)
     marked = partial(candidates.of_communities, keys, incidence, speech=speech)
@@ -150,7 +151,9 @@ def _candidates(
         # one after the other: of two cores one is for the graph of the pairs, on which most waits
         mixed = bipartite_communities(incidence, resolutions, least, seed, partitioner=partitioner)
         busy = busy_communities(incidence, min(resolutions), least, seed, partitioner=partitioner)
-        return [marked(some) for some in mixed], marked(busy, alone=True)
+        own = [marked(some) for some in mixed]
+        crowds = (of_crowds(keys, incidence, *each) for each in zip(mixed, own, strict=True))
+        return own, [*marked(busy, alone=True), *itertools.chain(*crowds)]
 
     with ThreadPoolExecutor(2) as cores:
         beside = cores.submit(others)

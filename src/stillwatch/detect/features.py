@@ -69,7 +69,7 @@ def features_of(
     book: Book,
     reference: Reference,
     text_kinds: frozenset[int],
-    whole: Ints | None = None,
+    circle: Ints | None = None,
 ) -> dict[str, float]:
     """Compute the features of a group that need neither placebos nor keys: not `schedule`, `effective_keys`.
 
@@ -79,7 +79,7 @@ def features_of(
         book: All accounts.
         reference: Values in the placebo pool.
         text_kinds: Key kinds among the group's keys.
-        whole: Where the group is a part of another, the accounts of that one.
+        circle: Accounts among whom payments are shared, where these are not the members alone.
     """
     members = strands.account
     return {
@@ -89,7 +89,7 @@ def features_of(
         "tool_share": share(rows.tools == 1),
         "same_organisation": top_share(book.codes["org_id"][members]),
         "same_payer": top_share(book.codes["payment_fp"][members]),
-        "shared_payments": shared_payments(book, members, members if whole is None else whole),
+        "shared_payments": shared_payments(book, members, members if circle is None else circle),
         "throwaway_excess": known_share(book.throwaway[members]) - reference.throwaway,
         "verified_share": known_share(book.verified[members]),
         "programme_share": share(book.programme[members]) if book.known.any() else _NAN,
@@ -121,7 +121,7 @@ def top_share(codes: Ints) -> float:
     return float(np.unique(known, return_counts=True)[1].max() / codes.size) if known.size else _NAN
 
 
-def shared_payments(book: Book, members: Ints, whole: Ints) -> float:
+def shared_payments(book: Book, members: Ints, circle: Ints) -> float:
     """Return the share of members that share their payment with somebody of no common organisation.
 
     A single payer of most of the group is an organisation's mark, not a ring's: the feature is then 0.
@@ -129,13 +129,14 @@ def shared_payments(book: Book, members: Ints, whole: Ints) -> float:
     Args:
         book: All accounts.
         members: Accounts of the group.
-        whole: Accounts among whom is shared: these, or those of a group of which they are a part.
+        circle: Accounts among whom is shared: the members, those of a group of which they are a part, or more
+            of whom it is known that they belong to them (`Membership.circle`).
     """
     if not (book.codes["payment_fp"][members] >= 0).any():
         return _NAN
     if top_share(book.codes["payment_fp"][members]) >= 0.5:
         return 0.0
-    codes, counts = np.unique(_own_payments(book, whole), return_counts=True)
+    codes, counts = np.unique(_own_payments(book, circle), return_counts=True)
     shared = np.isin(_own_payments(book, members), codes[counts >= _LEAST_SHARED])
     return float(shared.sum() / members.size)
 

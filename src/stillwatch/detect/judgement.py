@@ -66,7 +66,8 @@ def confirm_all(
         if thin := [group for group in groups if group.membership.sparse]:  # few keys are found at first
             again = _refined(reader, discovered, thin, share, book, config)
             groups = _distinct([*(group for group in groups if not group.membership.sparse), *again])
-    parts = [part for group in groups for part in declared_parts(group, book, config.least_accounts)]
+    named = [group for group in groups if group.membership.strands.account.size >= config.least_accounts]
+    parts = [part for group in named for part in declared_parts(group, book, config.least_accounts)]
     return [Confirmed(part.keys, without_refused(part.membership, book)) for part in parts]
 
 
@@ -114,7 +115,10 @@ def _better(group: Confirmed, again: Confirmed | None) -> Confirmed:
 def _confirm(
     reader: HitReader, discovered: Discovered, found: Sequence[Candidate], book: Book, config: DetectConfig
 ) -> list[Confirmed | None]:
-    """Confirm each candidate; None where the sharing is not proven or too few accounts are left."""
+    """Confirm each candidate; None where the sharing is not proven or too few accounts are left.
+
+    Of a sparse group those count who are alike: when its keys are chosen anew from them, more are named.
+    """
     if not found:
         return []
     marks = marks_of(discovered, [one.keys for one in found])
@@ -123,7 +127,7 @@ def _confirm(
     confirmed = membership.confirm_all(carriers, book, config.member_fdr, sizes)
     real = e_bh(np.array([one.group_log_e for one in confirmed]), config.fdr)
     return [
-        Confirmed(one.keys, group) if sure and group.strands.account.size >= config.least_accounts else None
+        Confirmed(one.keys, group) if sure and group.circle.size >= config.least_accounts else None
         for one, group, sure in zip(found, confirmed, real, strict=True)
     ]
 
@@ -327,7 +331,12 @@ def _studied(
             pool.placebos.prepare(half.placebos if half else (), cores)
         known = {
             number: features.features_of(
-                group.membership.strands, mine[number], book, pool.reference, _kinds(raw[number])
+                group.membership.strands,
+                mine[number],
+                book,
+                pool.reference,
+                _kinds(raw[number]),
+                group.membership.circle,
             )
             for number, group in groups.items()
         }

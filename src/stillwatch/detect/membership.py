@@ -79,6 +79,15 @@ class Membership:
     alike: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     sparse: bool = False
 
+    @property
+    def circle(self) -> Ints:
+        """Accounts among whom members share what identifies them, ascending.
+
+        Of a sparse group these are all that carry keys like members: whom it names is a matter of how much
+        they happened to send, and those who pay together seldom are all among them.
+        """
+        return np.union1d(self.strands.account, self.alike) if self.sparse else self.strands.account
+
     def only(self, rows: npt.NDArray[np.bool_]) -> Membership:
         """Keep the given members."""
         strands = self.strands.only(rows)

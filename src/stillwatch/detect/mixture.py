@@ -127,11 +127,11 @@ def looks_hostile(judged: Judged, part: Bools, book: Book, reference: features.R
         book: All accounts.
         reference: Values in the placebo pool.
     """
-    whole = judged.membership.strands.account
     strands = judged.membership.strands.only(part)
     rows = judged.rows.rows(np.isin(judged.rows.account, strands.account))
     if not rows.account.size:
         return True
     kinds = frozenset((judged.raw & KIND_MASK).tolist())
-    known = features.features_of(strands, rows, book, reference, kinds, whole)
+    circle = judged.membership.circle
+    known = features.features_of(strands, rows, book, reference, kinds, circle)
     return verdict.hypotheses(known)[0].kind is Verdict.CAMPAIGN

@@ -32,7 +32,7 @@ Ints = npt.NDArray[np.int64]
 
 _STRONG = 5
 """Different keys of an account that no stranger is thought to have by chance."""
-_LEAST_FITTED = 200
+_LEAST_FITTED = 50
 _AS_MEMBERS = 0.25
 """Quantile of keys whose single users are members: the more a key's share exceeds it, the more are not."""
 _CHANCE = 2.0
