@@ -43,7 +43,8 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-bench-quality: $(VENV)/.dev  ## detection quality over many seeds
+bench-quality: $(VENV)/.dev  ## detection quality: what is stored, then measured anew over many seeds, which takes hours
+	@$(BIN)/python benchmarks/stored_quality.py
 	@for script in benchmarks/quality_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 bench-speed: $(VENV)/.dev  ## speed, as ratios within one run

@@ -63,7 +63,9 @@ def scenario_rows(stored: Mapping[str, Any]) -> list[Row]:
             ("found", found.median, "share, median", bars_of(scenario)["found"], f"worst {found.least:.3f}"),
             ("purity", purity.median, "share, median", ">= 0.99", f"worst {purity.least:.4f}"),
         ]
-    command = f"python benchmarks/quality_scenarios.py --scenarios {scenario} --seeds {seeds[0]}-{seeds[-1]}"
+    whole = seeds[-1] - seeds[0] == len(seeds) - 1
+    asked = f"{seeds[0]}-{seeds[-1]}" if whole else ",".join(map(str, seeds))
+    command = f"python benchmarks/quality_scenarios.py --scenarios {scenario} --seeds {asked}"
     command += "" if scale == 1.0 else f" --scale {scale:g}"
     return [
         harness.row(f"{name}/{what}", value, unit, bar, seeds=seeds, note=note, command=command)

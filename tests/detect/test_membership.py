@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from stillwatch.detect.membership import confirm, distinct, rarely_strangers
+from stillwatch.detect.membership import _sparsely, confirm, distinct, rarely_strangers
 from stillwatch.stats.evalues import log_mixture_e
 
 SLICES = [0.6, 0.2, 0.2]
@@ -233,3 +233,21 @@ def test_of_a_sparse_group_all_who_are_alike_are_its_circle(made):
     more = replace(named, alike=np.array([1, 3, 5]))
     assert more.circle.tolist() == [3, 5, 9]
     assert replace(more, sparse=True).circle.tolist() == [1, 3, 5, 9]
+
+
+@pytest.mark.parametrize(
+    ("often", "which", "chosen", "expected"),
+    [
+        pytest.param(60, 200, 100, True, id="twice as many are told by which"),
+        pytest.param(120, 200, 100, False, id="most are told by how often"),
+        pytest.param(0, 200, 0, True, id="nobody is chosen yet, and many stand at 20 by which"),
+        pytest.param(0, 0, 0, False, id="nobody is told by either"),
+    ],
+)
+def test_sparse_is_a_group_that_is_told_by_which_keys_it_carries(often, which, chosen, expected):
+    often_log_e, which_log_e = (np.where(np.arange(400) < many, 9.0, 0.0) for many in (often, which))
+    some = np.arange(400) < chosen
+    assert (
+        _sparsely(often_log_e, some & (often_log_e > 0), which_log_e, some | (which_log_e > 5) & (chosen > 0))
+        == expected
+    )

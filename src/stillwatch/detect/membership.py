@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 Fitted = tuple[Carriage, BetaBinomial]
 
 _VARIETY_DISPERSION = 300.0
@@ -45,6 +46,7 @@ _FITTED_WEIGHT = 0.2
 _SILENT_WEIGHT = 0.8
 """Weight of the e-value by which keys an account carries; the other loses little where it decides."""
 _MOSTLY = 0.5
+_FEW = 50
 _REFUSED_LOG_E = math.log(20.0)
 _STRANGERS = 1e-5
 """Bound on the probability that an account that is no member is named for the keys that it carries."""
@@ -160,7 +162,7 @@ def _confirmed(
     sparse = False
     if silent is not None:
         which = e_bh(silent.log_e, level, total=book.size)
-        sparse = bool(often.sum() < _MOSTLY * which.sum())
+        sparse = _sparsely(log_e, often, silent.log_e, which)
         null = silent.background if sparse else null
         both = np.logaddexp(np.log1p(-_SILENT_WEIGHT) + log_e, np.log(_SILENT_WEIGHT) + silent.log_e)
         log_e = np.where(np.isneginf(silent.log_e), log_e, both)
@@ -184,6 +186,16 @@ def _confirmed(
         alike=strands.account[alike],
         sparse=sparse,
     )
+
+
+def _sparsely(often_log_e: Floats, often: Bools, which_log_e: Floats, which: Bools) -> bool:
+    """Tell whether most members are told by which keys they carry, and not by how often.
+
+    Asked of those who are chosen by each; where hardly anybody is yet, of those who stand at e = 20.
+    """
+    if max(often.sum(), which.sum()) < _FEW:
+        often, which = often_log_e >= _REFUSED_LOG_E, which_log_e >= _REFUSED_LOG_E
+    return bool(often.sum() < _MOSTLY * which.sum())
 
 
 def rarely_strangers(log_e: Floats, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
