@@ -1,6 +1,7 @@
 """How dear it must get to stay unseen: detection against the adversary's cost of a thousand exchanges.
 
     python benchmarks/adversary_ladder.py [--population 11] [--seeds 1-5] [--only cumulative|alone|behaviour]
+                                          [--store]
 
 Every rung of `stillwatch.worlds.ladder` is played among honest accounts (`--population 1` is about 5,000,
 11 about 55,000), `detect` runs on the store, and its campaigns are set beside the truth. The cost is that of
@@ -14,7 +15,6 @@ import json
 import multiprocessing
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from judging import claims_of, run
 from quality_demo import parse_seeds
 from stillwatch.app.world_columns import make_columns
 from stillwatch.detect.config import DetectConfig
+from stillwatch.model.findings import Verdict
 from stillwatch.worlds.ladder import BEHAVIOUR_INDEPENDENT, BEHAVIOUR_ONLY, Rung, cumulative, one_at_a_time
 from stillwatch.worlds.ladder import SCENARIOS as LADDER
 from stillwatch.worlds.ladder_figure import Outcome, ladder_svg
@@ -45,6 +46,7 @@ KINDS = {
 }
 _SCENARIOS = {scenario.id: scenario for scenario in LADDER}
 _TITLE = "How dear it gets to stay unseen"
+SHIPPED = harness.ROOT / "src" / "stillwatch" / "cases" / "templates" / "ladder.svg"
 
 
 def play(rung_id: str, seed: int, population: float) -> dict[str, Any]:
@@ -56,11 +58,13 @@ def play(rung_id: str, seed: int, population: float) -> dict[str, Any]:
         found = run(store, DetectConfig())
         truth = pq.read_table(out / "truth.parquet")
     score = score_claims(truth, claims_of(found))
+    seen = score_claims(truth, claims_of(found, (Verdict.CAMPAIGN, Verdict.UNDECIDED)))
     return {
         "rung": rung_id,
         "seed": seed,
         "population": population,
         "found": score.found_share,
+        "seen": seen.found_share,
         "purity": score.purity,
         "honest_named": score.honest_named,
         "honest_accounts": score.honest_accounts,
@@ -68,17 +72,20 @@ def play(rung_id: str, seed: int, population: float) -> dict[str, Any]:
     }
 
 
+def _played(task: tuple[str, int, float]) -> dict[str, Any]:
+    return play(*task)
+
+
 def play_all(rungs: Sequence[Rung], seeds: Sequence[int], population: float, processes: int) -> list[dict]:
     """Play every rung with every seed, and tell about each."""
     todo = [(rung.operation.id, seed, population) for rung in rungs for seed in seeds]
     results = []
-    with ProcessPoolExecutor(
-        processes, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=8
-    ) as pool:
-        for one in pool.map(play, *zip(*todo, strict=True)):
+    with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=8) as pool:
+        for one in pool.imap(_played, todo):
             results.append(one)
             print(
-                f"{one['rung']} seed {one['seed']}: {one['found']:.3f} found, purity {one['purity']:.3f}, "
+                f"{one['rung']} seed {one['seed']}: {one['found']:.3f} found, {one['seen']:.3f} with the "
+                f"undecided, purity {one['purity']:.3f}, "
                 f"{one['honest_named']} honest named",
                 file=sys.stderr,
                 flush=True,
@@ -94,7 +101,8 @@ def rows_of(rungs: Sequence[Rung], results: Sequence[dict[str, Any]]) -> list[Ro
         seeds = [one["seed"] for one in mine]
         shares = [one["found"] for one in mine]
         cost = cost_per_thousand(rung.operation)
-        note = f"{min(shares):.3f} to {max(shares):.3f}; purity {median(one['purity'] for one in mine):.3f}"
+        seen = median(one["seen"] for one in mine)
+        note = f"{min(shares):.3f} to {max(shares):.3f}; {seen:.3f} with undecided groups"
         rows += [
             harness.row(
                 f"{rung.operation.id}/found",
@@ -115,7 +123,8 @@ def rows_of(rungs: Sequence[Rung], results: Sequence[dict[str, Any]]) -> list[Ro
 
 def outcome_of(rung: Rung, results: Sequence[dict[str, Any]]) -> Outcome:
     """A rung as the figure shows it."""
-    shares = [one["found"] for one in results if one["rung"] == rung.operation.id]
+    mine = [one for one in results if one["rung"] == rung.operation.id]
+    shares = [one["found"] for one in mine]
     only = rung.operation.id.startswith("ladder-only-")
     behaviour = rung.operation.id.startswith("behaviour")
     last = rung.evasions[-1] if rung.evasions else "nothing"
@@ -124,6 +133,7 @@ def outcome_of(rung: Rung, results: Sequence[dict[str, Any]]) -> Outcome:
         label=label.replace("-", " "),
         cost=cost_per_thousand(rung.operation).total,
         found=Range(min(shares), median(shares), max(shares)),
+        seen=median(one["seen"] for one in mine),
         alone=only or behaviour,
     )
 
@@ -137,14 +147,17 @@ def main() -> int:
     )
     options.add_argument("--processes", type=int, default=1, help="worlds at the same time (default 1)")
     options.add_argument("--only", nargs="+", default=list(KINDS), choices=list(KINDS))
+    options.add_argument("--store", action="store_true", help="ship the figure with the report")
     given = options.parse_args()
     rungs = [rung for kind in given.only for rung in KINDS[kind]]
     results = play_all(rungs, given.seeds, given.population, given.processes)
     harness.RESULTS.mkdir(parents=True, exist_ok=True)
     details = harness.RESULTS / "adversary_ladder_details.jsonl"
     details.write_text("".join(json.dumps(one) + "\n" for one in results))
-    figure = harness.RESULTS / "adversary_ladder.svg"
-    figure.write_text(ladder_svg([outcome_of(rung, results) for rung in rungs], _TITLE))
+    drawn = ladder_svg([outcome_of(rung, results) for rung in rungs], _TITLE)
+    (harness.RESULTS / "adversary_ladder.svg").write_text(drawn)
+    if given.store:
+        SHIPPED.write_text(drawn)
     return harness.finish("adversary_ladder", rows_of(rungs, results), strict=given.strict)
 
 

@@ -7,6 +7,7 @@ import typing
 from datetime import UTC, datetime
 from enum import Enum
 from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
@@ -14,17 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stillwatch.cases import render_report
-from stillwatch.cases.report import FIRST_ACCOUNTS, MOST_ACCOUNTS
+from stillwatch.cases.report import FIRST_ACCOUNTS, MOST_ACCOUNTS, ladder
 from stillwatch.model.coverage import CoverageCard, SourceCoverage, card
 from stillwatch.model.findings import Detection, Verdict
 
 NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "img"}
 ALLOWED = {
     "html", "head", "meta", "title", "style", "body", "header", "main", "footer", "section", "nav", "h1", "h2", "h3",
     "p", "a", "b", "em", "strong", "span", "code", "bdi", "ol", "ul", "li", "dl", "dt", "dd", "div", "table",
     "caption", "thead", "tbody", "tr", "th", "td", "details", "summary", "figure", "figcaption", "br",
-    "svg", "rect", "line", "path", "circle", "text", "desc",
+    "img", "svg", "rect", "line", "path", "circle", "text", "desc",
 }  # fmt: skip
 
 
@@ -60,6 +61,11 @@ class Page(HTMLParser):
 
     def text(self, within="body"):
         return " ".join("".join(data for stack, data in self.texts if within in stack).split())
+
+
+def sources(page: Page) -> list[str | None]:
+    """Whatever the page would load, one entry each."""
+    return [attributes["src"] for _, attributes in page.tags if "src" in attributes]
 
 
 def render(detection: Detection, cards: tuple[CoverageCard, ...] = ()) -> str:
@@ -99,8 +105,10 @@ def test_page_is_self_contained(found):
     page = Page(html)
     assert {tag for tag, _ in page.tags} <= ALLOWED
     assert "script" not in {tag for tag, _ in page.tags}
+    assert sources(page) == [ladder().source]
+    assert ladder().source.startswith("data:image/svg+xml;base64,")
     for _, attributes in page.tags:
-        assert not {"src", "srcset", "style", "action", "data"} & attributes.keys()
+        assert not {"srcset", "style", "action", "data"} & attributes.keys()
         assert not any(name.startswith("on") for name in attributes)
         assert attributes.get("href", "#").startswith("#")
     style = "".join(data for stack, data in page.texts if stack[-1:] == ["style"] or "style" in stack)
@@ -113,9 +121,19 @@ def test_policy_forbids_everything_but_the_one_style_sheet(found):
     metas = Page(render(found)).all("meta")
     policy = next(meta["content"] for meta in metas if meta.get("http-equiv") == "Content-Security-Policy")
     assert re.fullmatch(
-        r"default-src 'none'; style-src 'sha256-[A-Za-z0-9+/]{43}='; base-uri 'none'; form-action 'none'",
+        r"default-src 'none'; style-src 'sha256-[A-Za-z0-9+/]{43}='; img-src data:; base-uri 'none'; "
+        r"form-action 'none'",
         policy,
     )
+
+
+def test_what_staying_unseen_costs_is_drawn_and_told(found):
+    (image,) = Page(render(found)).all("img")
+    drawn = ET.fromstring(base64.b64decode(image["src"].partition(",")[2]))  # noqa: S314 - our own text
+    assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
+    assert image["alt"] == ladder().words
+    assert "own address: $" in image["alt"]
+    assert "&" not in image["alt"]
 
 
 def test_style_hash_of_the_policy_is_that_of_the_sheet(found):
@@ -174,9 +192,8 @@ def test_hostile_values_stay_text(text, campaign, make_detection):
     html = render(make_detection(hostile), (source,))
     page = Page(html)
     assert {tag for tag, _ in page.tags} <= ALLOWED
-    assert not any(
-        name.startswith("on") or name == "src" for _, attributes in page.tags for name in attributes
-    )
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    assert sources(page) == [ladder().source]
     assert not any(character in html for character in "\u202e\u0000")
     if text.isprintable():
         assert text in page.text()

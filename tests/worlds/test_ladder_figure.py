@@ -17,7 +17,11 @@ def ranges(low, high):
 
 outcomes = st.lists(
     st.tuples(
-        st.text("ab<&>\"' ", min_size=1, max_size=20), ranges(0.01, 1e6), ranges(0, 1), st.booleans()
+        st.text("ab<&>\"' ", min_size=1, max_size=20),
+        ranges(0.01, 1e6),
+        ranges(0, 1),
+        st.floats(0, 1),
+        st.booleans(),
     ).map(lambda fields: Outcome(*fields)),
     min_size=1,
     max_size=25,
@@ -37,8 +41,8 @@ def test_any_ladder_is_well_formed_and_inside_its_frame(drawn, title):
 
 
 def test_dearer_is_further_right_and_found_is_further_up():
-    cheap = Outcome("cheap", Range(1, 2, 3), Range(0.9, 1, 1))
-    dear = Outcome("dear", Range(100, 200, 300), Range(0, 0.1, 0.2))
+    cheap = Outcome("cheap", Range(1, 2, 3), Range(0.9, 1, 1), 1.0)
+    dear = Outcome("dear", Range(100, 200, 300), Range(0, 0.1, 0.2), 0.5)
     root = ET.fromstring(ladder_svg([cheap, dear], "t"))  # noqa: S314
     first, second = root.findall(f"{SVG}circle")
     assert float(first.attrib["cx"]) < float(second.attrib["cx"])
@@ -46,8 +50,8 @@ def test_dearer_is_further_right_and_found_is_further_up():
 
 
 def test_says_in_words_what_it_shows():
-    text = ladder_svg([Outcome("own address", Range(30, 40, 50), Range(1, 1, 1))], "How dear")
-    assert "own address: $40, 100% found" in text
+    text = ladder_svg([Outcome("own address", Range(30, 40, 50), Range(0, 0.5, 1), 1.0)], "How dear")
+    assert "own address: $40, 50% named, 100% named or undecided" in text
 
 
 def test_nothing_to_draw_is_refused():

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from functools import cache
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -53,6 +54,14 @@ class CampaignPage:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """An image that the page holds, and what it says in words."""
+
+    source: str
+    words: str
+
+
+@dataclass(frozen=True)
 class HonestRow:
     """One coordinated group that was not accused, with the chief reason."""
 
@@ -68,7 +77,7 @@ def render_report(
     """Return the whole page as HTML.
 
     The page fetches nothing and runs no script; its Content Security Policy forbids both, and allows the one
-    style sheet by its hash. Every value is escaped.
+    style sheet by its hash and images that the page itself holds. Every value is escaped.
 
     Args:
         detection: What one run found.
@@ -98,7 +107,9 @@ def render_report(
             generated_at=generated_at,
             version=version,
             style=Markup(style),  # noqa: S704 - our own file, without input
-            policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+            ladder=ladder(),
+            policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; "
+            "form-action 'none'",
         )
     )
 
@@ -196,6 +207,21 @@ def visible(value: object) -> object:
 @cache
 def style_sheet() -> str:
     """Return the style sheet that all reports share."""
+    return _shipped("report.css")
+
+
+@cache
+def ladder() -> Picture:
+    """Return what was measured of adversaries who pay to stay unseen (`benchmarks/adversary_ladder.py`)."""
+    drawn = _shipped("ladder.svg")
+    _, told = drawn.split("<desc", 1)
+    said = told[told.index(">") + 1 : told.index("</desc>")]
+    encoded = base64.b64encode(drawn.encode()).decode()
+    return Picture(f"data:image/svg+xml;base64,{encoded}", unescape(said))
+
+
+def _shipped(name: str) -> str:
+    """Read a file beside the templates."""
     environment = _environment()
     assert environment.loader is not None  # noqa: S101 - for the type checker
-    return environment.loader.get_source(environment, "report.css")[0]
+    return environment.loader.get_source(environment, name)[0]

@@ -27,7 +27,8 @@ _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#3d454c}.t{font-size:15px;font-weight:600;fill:#1c2126}"
     ".g{stroke:#dedad1;fill:none}.w{stroke:#0d5f6e;stroke-width:1.4;opacity:.55}.c{stroke:#0d5f6e;fill:none;"
     "stroke-width:1.6}.p{fill:#0d5f6e}.s{fill:#fff;stroke:#a4301d;stroke-width:1.4}.sw{stroke:#a4301d;opacity:.4}"
-    ".a{fill:#bcd9dc}.b{fill:#0d5f6e}.n{font-size:10.5px}"
+    ".a{fill:#e6ecea}.m{fill:#bcd9dc}.b{fill:#0d5f6e}.n{font-size:10.5px}"
+    ".d{stroke:#0d5f6e;fill:none;stroke-dasharray:3 4}"
 )
 
 
@@ -37,13 +38,16 @@ class Outcome(msgspec.Struct, frozen=True):
     Attributes:
         label: Short name: the evasion that was added.
         cost: Dollars for a thousand useful exchanges.
-        found: Share of its accounts that was found: lowest, median and highest over seeds.
+        found: Share of its accounts that was named: lowest, median and highest over seeds.
+        seen: Median share of its accounts in groups that were called a campaign or left undecided, so that an
+            analyst sees them.
         alone: Whether the evasion is on alone instead of on top of those before it.
     """
 
     label: str
     cost: Range
     found: Range
+    seen: float
     alone: bool = False
 
 
@@ -67,7 +71,8 @@ def ladder_svg(outcomes: Sequence[Outcome], title: str) -> str:
     body = [
         *_frame(axis),
         *(_mark(axis, one, "s", "sw") for one in alone),
-        _path(axis, climbed),
+        _path("d", axis, [(one.cost.mid, one.seen) for one in climbed]),
+        _path("c", axis, [(one.cost.mid, one.found.mid) for one in climbed]),
         *(_mark(axis, one, "p", "w") for one in climbed),
         *_numbers(axis, climbed),
         *_table(axis, rows, len(climbed)),
@@ -134,7 +139,8 @@ def _frame(axis: _Axis) -> list[str]:
         lines.append(f'<text x="{x:.1f}" y="{_BOTTOM + 19:g}" text-anchor="middle">{_money(dollars)}</text>')
     lines.append(
         f'<text x="{_RIGHT:g}" y="{_BOTTOM + 37:g}" text-anchor="end">'
-        "cost of a thousand useful exchanges; lines show the range of prices and of seeds</text>"
+        "cost of a thousand useful exchanges; lines: ranges of prices and seeds; "
+        "broken and pale: named or left undecided</text>"
     )
     return lines
 
@@ -147,13 +153,13 @@ def _mark(axis: _Axis, one: Outcome, kind: str, whisker: str) -> str:
         f'<line class="{whisker}" x1="{x:.1f}" x2="{x:.1f}" y1="{_up(one.found.low):.1f}" '
         f'y2="{_up(one.found.high):.1f}"/>'
         f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="3.6">'
-        f"<title>{escape(one.label)}: {_money(one.cost.mid)}, {one.found.mid:.1%} found</title></circle>"
+        f"<title>{escape(one.label)}: {_money(one.cost.mid)}, {one.found.mid:.1%} named</title></circle>"
     )
 
 
-def _path(axis: _Axis, climbed: Sequence[Outcome]) -> str:
-    points = " ".join(f"{axis.at(one.cost.mid):.1f},{_up(one.found.mid):.1f}" for one in climbed)
-    return f'<polyline class="c" points="{points}"/>'
+def _path(kind: str, axis: _Axis, places: Sequence[tuple[float, float]]) -> str:
+    points = " ".join(f"{axis.at(dollars):.1f},{_up(share):.1f}" for dollars, share in places)
+    return f'<polyline class="{kind}" points="{points}"/>'
 
 
 def _numbers(axis: _Axis, climbed: Sequence[Outcome]) -> list[str]:
@@ -169,7 +175,7 @@ def _numbers(axis: _Axis, climbed: Sequence[Outcome]) -> list[str]:
 
 
 def _table(axis: _Axis, rows: Sequence[Outcome], climbed: int) -> list[str]:
-    heads = ((_LEFT - 40, "what is done"), (_COST[0], "cost of a thousand"), (_FOUND[0], "accounts found"))
+    heads = ((_LEFT - 40, "what is done"), (_COST[0], "cost of a thousand"), (_FOUND[0], "accounts named"))
     lines = [f'<text x="{x:g}" y="{_ROWS - 8:g}" font-weight="600">{text}</text>' for x, text in heads]
     for place, one in enumerate(rows):
         y = _ROWS + _ROW * place + (0 if place < climbed else _ROW * 0.6)
@@ -179,10 +185,11 @@ def _table(axis: _Axis, rows: Sequence[Outcome], climbed: int) -> list[str]:
         full = _FOUND[1] - _FOUND[0] - 46
         lines += [
             f'<text x="{_LEFT - 40:g}" y="{y + 12:.1f}">{escape(name)}</text>',
-            _bar("a", low, y + 4, max(high - low, 1.0)),
+            _bar("m", low, y + 4, max(high - low, 1.0)),
             f'<rect class="b" x="{mid - 1:.1f}" y="{y + 2:.1f}" width="2" height="13"/>',
             f'<text x="{_COST[1] + 58:g}" y="{y + 12:.1f}" text-anchor="end">{_money(one.cost.mid)}</text>',
             _bar("a", _FOUND[0], y + 4, full),
+            _bar("m", _FOUND[0], y + 4, full * one.seen),
             _bar("b", _FOUND[0], y + 4, full * share),
             f'<text x="{_FOUND[1]:g}" y="{y + 12:.1f}" text-anchor="end">{share:.0%}</text>',
         ]
@@ -194,7 +201,10 @@ def _bar(kind: str, x: float, y: float, width: float) -> str:
 
 
 def _described(climbed: Sequence[Outcome]) -> str:
-    told = (f"{one.label}: {_money(one.cost.mid)}, {one.found.mid:.0%} found" for one in climbed)
+    told = (
+        f"{one.label}: {_money(one.cost.mid)}, {one.found.mid:.0%} named, {one.seen:.0%} named or undecided"
+        for one in climbed
+    )
     return "Each step adds one evasion. " + "; ".join(told) + "."
 
 
