@@ -149,6 +149,8 @@ def main() -> int:
     options.add_argument("--only", nargs="+", default=list(KINDS), choices=list(KINDS))
     options.add_argument("--store", action="store_true", help="ship the figure with the report")
     given = options.parse_args()
+    if given.store and set(given.only) != set(KINDS):
+        options.error("--store: the report draws all rungs; leave --only away")
     rungs = [rung for kind in given.only for rung in KINDS[kind]]
     results = play_all(rungs, given.seeds, given.population, given.processes)
     harness.RESULTS.mkdir(parents=True, exist_ok=True)

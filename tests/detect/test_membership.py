@@ -236,18 +236,19 @@ def test_of_a_sparse_group_all_who_are_alike_are_its_circle(made):
 
 
 @pytest.mark.parametrize(
-    ("often", "which", "chosen", "expected"),
+    ("named", "at_twenty", "expected"),
     [
-        pytest.param(60, 200, 100, True, id="twice as many are told by which"),
-        pytest.param(120, 200, 100, False, id="most are told by how often"),
-        pytest.param(0, 200, 0, True, id="nobody is chosen yet, and many stand at 20 by which"),
-        pytest.param(0, 0, 0, False, id="nobody is told by either"),
+        pytest.param((60, 200), (300, 300), True, id="three times as many are named by which"),
+        pytest.param((120, 200), (0, 300), False, id="most are named by how often"),
+        pytest.param((4, 1), (5, 300), True, id="hardly anybody is named, and many stand at 20 by which"),
+        pytest.param(
+            (1, 4), (300, 300), False, id="hardly anybody is named, and as many stand at 20 by each"
+        ),
+        pytest.param((0, 0), (0, 0), False, id="nobody is told by either"),
     ],
 )
-def test_sparse_is_a_group_that_is_told_by_which_keys_it_carries(often, which, chosen, expected):
-    often_log_e, which_log_e = (np.where(np.arange(400) < many, 9.0, 0.0) for many in (often, which))
-    some = np.arange(400) < chosen
-    assert (
-        _sparsely(often_log_e, some & (often_log_e > 0), which_log_e, some | (which_log_e > 5) & (chosen > 0))
-        == expected
-    )
+def test_sparse_is_a_group_that_is_told_by_which_keys_it_carries(named, at_twenty, expected):
+    place = np.arange(400)
+    often, which = (place < many for many in named)
+    often_log_e, which_log_e = (np.where(place < many, 4.0, 0.0) for many in at_twenty)
+    assert _sparsely(often_log_e, often, which_log_e, which) == expected

@@ -47,6 +47,7 @@ _SILENT_WEIGHT = 0.8
 """Weight of the e-value by which keys an account carries; the other loses little where it decides."""
 _MOSTLY = 0.5
 _FEW = 50
+"""Accounts named by either way below which their numbers do not tell which way is the group's."""
 _REFUSED_LOG_E = math.log(20.0)
 _STRANGERS = 1e-5
 """Bound on the probability that an account that is no member is named for the keys that it carries."""

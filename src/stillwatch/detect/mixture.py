@@ -118,8 +118,8 @@ def looks_hostile(judged: Judged, part: Bools, book: Book, reference: features.R
     """Tell whether a part of a campaign is most likely one by itself.
 
     It is judged from its own strands, records and exchanges; payments that it shares with the other part
-    count. The schedule is known of the whole only, and may be the other part's, so it speaks for no part; a
-    part of which no exchange was read is taken to be like the whole.
+    count. The schedule and the number of wordings are known of the whole only, and may be the other part's,
+    so they speak for no part; a part of which no exchange was read is taken to be like the whole.
 
     Args:
         judged: The whole.

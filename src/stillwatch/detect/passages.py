@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 Ints = npt.NDArray[np.int64]
 
 _LEAST_CROWD = 500
+"""Accounts of a community from which on its passages are asked for; of smaller ones single keys stand out."""
 _LEAST_USERS = 20
+"""Accounts from which on it is no chance that all of a key's users sent another key with it."""
 _LEAST_HELD = 3
 _LEAST_PASSAGES = 20
 """Passages of a community from which on they may be a pool; a product has fewer."""
 _TOGETHER = 0.9
+"""Share of a key's users who used its class twice or more."""
 
 
 def passages(keys: Keys) -> npt.NDArray[np.bool_]:
@@ -58,6 +61,8 @@ def of_crowds(
     """
     own = {int(one.seeds[0]): one.keys.size for one in marked}
     crowds = [members for members in groups if members.size >= _LEAST_CROWD]
+    if not crowds:
+        return []
     label = np.full(incidence.accounts, -1)
     for number, members in enumerate(crowds):
         label[members] = number
@@ -67,7 +72,7 @@ def of_crowds(
     bounds = np.searchsorted(group, np.arange(len(crowds) + 1))
     chosen = [key[low:high] for low, high in itertools.pairwise(bounds.tolist())]
     return [
-        Candidate(np.sort(mine), members, int(keys.uses[mine].sum()))
+        Candidate(mine, members, int(keys.uses[mine].sum()))
         for mine, members in zip(chosen, crowds, strict=True)
         if mine.size >= max(_LEAST_PASSAGES, own.get(int(members[0]), 0) + 1)
     ]
